@@ -1,0 +1,71 @@
+/**
+ * One typed emitter of facts in the past tense. Log, dashboard, metrics and tests listen; nothing here ever steers the
+ * program, and a listener that throws is the emitter owner's to report.
+ */
+import type { Digest } from './digest.ts';
+import type { ProjectName } from './project-name.ts';
+
+/** Who gave bytes: disk, a peer, or the upstream. */
+export type SourceKind = 'disk' | 'peer' | 'upstream';
+
+export interface Facts {
+  'blob:added': { digest: Digest; size: number; source: 'peer' | 'upstream' | 'local'; shareable: boolean };
+  'blob:evicted': { digest: Digest; size: number; reason: 'quota' | 'request' };
+  /** A stored blob no longer fits its name; it was taken out of service. */
+  'blob:corrupt': { digest: Digest };
+  /** A blob that was shared got a private origin: peers must not hear of it any more. */
+  'blob:hidden': { digest: Digest };
+  /** Bytes from outside did not fit their hash. `source` is a URL or `peer:<id>`. */
+  'integrity:mismatch': { digest: Digest; actual: string; source: string };
+  /** Verified bytes fetched for a blob, once however many clients waited. */
+  'blob:fetched': { digest: Digest; size: number; bytes: { peer: number; upstream: number } };
+  'fetch:discarded': { digest: Digest; bytes: number; source: 'peer' | 'upstream' };
+  'page:refreshed': { project: ProjectName; changed: boolean };
+  'page:stale-served': { project: ProjectName; ageSeconds: number };
+  'upstream:changed': { state: 'ok' | 'unreachable'; error: string | undefined };
+  /** Bytes of a body sent to a client. */
+  'served:bytes': { source: SourceKind; bytes: number };
+  'served:request': { route: string; status: number; ms: number };
+  'peer:connected': { peerId: string; address: string; lan: boolean };
+  'peer:disconnected': { peerId: string };
+  'peer:banned': { peerId: string; reason: string; digest: Digest | undefined; until: number };
+  'storage:full': { message: string };
+  /** Something in the data folder was damaged and mended; `message` says what was lost. */
+  'storage:repaired': { message: string };
+  'network:noted': { message: string };
+}
+
+export type FactName = keyof Facts;
+
+export interface FactListener {
+  <K extends FactName>(name: K, fact: Facts[K]): void;
+}
+
+export interface FactEmitter {
+  emit<K extends FactName>(name: K, fact: Facts[K]): void;
+  /** Calls `listener` for facts of this name; returns how to stop it. */
+  on<K extends FactName>(name: K, listener: (fact: Facts[K]) => void): () => void;
+  /** Calls `listener` for every fact. */
+  onAny(listener: FactListener): () => void;
+}
+
+export function createFactEmitter(): FactEmitter {
+  const byName = new Map<FactName, Set<(fact: never) => void>>();
+  const any = new Set<FactListener>();
+  return {
+    emit(name, fact) {
+      for (const listener of byName.get(name) ?? []) (listener as (f: typeof fact) => void)(fact);
+      for (const listener of any) listener(name, fact);
+    },
+    on(name, listener) {
+      const set = byName.get(name) ?? new Set();
+      byName.set(name, set);
+      set.add(listener);
+      return () => set.delete(listener);
+    },
+    onAny(listener) {
+      any.add(listener);
+      return () => any.delete(listener);
+    },
+  };
+}
