@@ -1,0 +1,199 @@
+/**
+ * The two files of a partial: its bytes and the log of who sent them. Knows nothing of quotas or commits. Calls must not
+ * overlap, except `read`.
+ */
+import { crc32 } from 'node:zlib';
+import type { Clock } from '../core/clock.ts';
+import type { Digest } from '../core/digest.ts';
+import { limits } from '../core/limits.ts';
+import type { SentRange } from './blob-store.ts';
+import type { BlobLayout } from './blob-layout.ts';
+import { hasCode, removeFile, type FileHandle, type FileSystem } from './file-system.ts';
+import { feedRange } from './hash-file.ts';
+import type { Hasher, HasherFactory } from './hasher.ts';
+import { formatSegments, parseSegments, type Segment } from './partial-log.ts';
+import { clipRanges, extendRanges } from './sent-ranges.ts';
+
+export interface PartialFilesDeps {
+  readonly fileSystem: FileSystem;
+  readonly layout: BlobLayout;
+  readonly clock: Clock;
+  readonly createHasher: HasherFactory;
+}
+
+export class PartialFiles {
+  readonly file: FileHandle;
+  sent: SentRange[] = [];
+  readonly #digest: Digest;
+  readonly #deps: PartialFilesDeps;
+  #length = 0;
+  #segments: Segment[] = [];
+  /** Lines of the log that are on disk; -1 when the log must be written anew. */
+  #logged = -1;
+  /** There may be a log file. */
+  #logFile: boolean;
+  /** CRC of the bytes after the last segment. */
+  #openCrc = 0;
+  #hasher: Hasher;
+
+  private constructor(digest: Digest, file: FileHandle, deps: PartialFilesDeps, logFile: boolean) {
+    this.#digest = digest;
+    this.#deps = deps;
+    this.file = file;
+    this.#logFile = logFile;
+    this.#hasher = deps.createHasher();
+  }
+
+  /** With `resume`, goes on with what the log proves of an earlier one; reads all of it. */
+  static async open(digest: Digest, deps: PartialFilesDeps, resume: boolean): Promise<PartialFiles> {
+    const path = deps.layout.partial(digest);
+    const segments = resume ? await readLog(digest, deps) : [];
+    let file: FileHandle;
+    try {
+      file = await deps.fileSystem.open(path, segments.length > 0 ? 'r+' : 'w+', 0o600);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      file = await deps.fileSystem.open(path, 'w+', 0o600);
+    }
+    const files = new PartialFiles(digest, file, deps, resume);
+    try {
+      await files.#restore(segments);
+      if (resume) await file.truncate(files.#length);
+      return files;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Throws what the file system throws; `length` has grown by what was written. */
+  async append(bytes: Uint8Array, source: string): Promise<void> {
+    const last = this.sent.at(-1);
+    if (last !== undefined && last.source !== source) this.#closeSegment();
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await this.file.write(bytes, done, bytes.length - done, this.#length);
+      const written = bytes.subarray(done, done + bytesWritten);
+      this.#openCrc = crc32(written, this.#openCrc);
+      await this.#hasher.update(written);
+      extendRanges(this.sent, bytesWritten, source);
+      this.#length += bytesWritten;
+      done += bytesWritten;
+    }
+    if (this.#length - this.#segmentsEnd() >= limits.store.partialSegment) this.#closeSegment();
+    await this.#appendToLog();
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<number> {
+    const wanted = Math.min(target.length, this.#length - offset);
+    if (wanted <= 0) return 0;
+    return (await this.file.read(target, 0, wanted, offset)).bytesRead;
+  }
+
+  /** Reads all that stays, for its hash. */
+  async truncate(length: number): Promise<void> {
+    this.#closeSegment();
+    const kept = clipRanges(this.#segments, length) as Segment[];
+    const cut = kept.at(-1);
+    await this.#restore(kept, cut !== undefined && cut.end !== this.#segments[kept.length - 1]!.end);
+    // The log first: a crash in between leaves bytes that it does not cover, and those are dropped.
+    await this.writeLog();
+    await this.file.truncate(this.#length);
+  }
+
+  digest(): Digest | Promise<Digest> {
+    return this.#hasher.digest();
+  }
+
+  /** All of the log on disk, in one piece. */
+  async writeLog(): Promise<void> {
+    this.#closeSegment();
+    if (this.#logged === this.#segments.length) return;
+    const { fileSystem, layout } = this.#deps;
+    const path = layout.sent(this.#digest);
+    this.#logFile = true;
+    await fileSystem.writeFile(`${path}.new`, formatSegments(this.#segments), { mode: 0o600 });
+    await fileSystem.rename(`${path}.new`, path);
+    this.#logged = this.#segments.length;
+  }
+
+  async removeLog(): Promise<void> {
+    if (this.#logFile) await removeFile(this.#deps.fileSystem, this.#deps.layout.sent(this.#digest));
+  }
+
+  async remove(): Promise<void> {
+    await removePartialFiles(this.#digest, this.#deps);
+  }
+
+  #segmentsEnd(): number {
+    return this.#segments.at(-1)?.end ?? 0;
+  }
+
+  #closeSegment(): void {
+    const start = this.#segmentsEnd();
+    const source = this.sent.at(-1)?.source;
+    if (source === undefined || start === this.#length) return;
+    this.#segments.push({ start, end: this.#length, crc: this.#openCrc, at: this.#deps.clock.now(), source });
+    this.#openCrc = 0;
+  }
+
+  /** A log that cannot be written costs the resumption after a crash, not the transfer. */
+  async #appendToLog(): Promise<void> {
+    if (this.#logged === this.#segments.length || (this.#logged < 0 && this.#segments.length === 0)) return;
+    try {
+      if (this.#logged < 0) {
+        await this.writeLog();
+        return;
+      }
+      const lines = formatSegments(this.#segments.slice(this.#logged));
+      await this.#deps.fileSystem.writeFile(this.#deps.layout.sent(this.#digest), lines, { flag: 'a' });
+      this.#logged = this.#segments.length;
+    } catch {
+      this.#logged = -1;
+    }
+  }
+
+  /** Hashes the file anew as far as `segments` are right. The last one's CRC is made anew when it was cut. */
+  async #restore(segments: readonly Segment[], lastWasCut = false): Promise<void> {
+    this.#hasher = this.#deps.createHasher();
+    this.#segments = [];
+    this.sent = [];
+    this.#length = 0;
+    this.#openCrc = 0;
+    this.#logged = -1;
+    for (const [i, segment] of segments.entries()) {
+      let crc = 0;
+      // A wrong segment would spoil the hash: look before hashing.
+      const end = await feedRange(this.file, segment, (bytes) => {
+        crc = crc32(bytes, crc);
+      });
+      if (end !== segment.end) return;
+      const cut = lastWasCut && i === segments.length - 1;
+      if (!cut && crc !== segment.crc) return;
+      await feedRange(this.file, segment, (bytes) => this.#hasher.update(bytes));
+      this.#segments.push({ ...segment, crc });
+      extendRanges(this.sent, segment.end - segment.start, segment.source);
+      this.#length = segment.end;
+    }
+  }
+}
+
+async function readLog(digest: Digest, { fileSystem, layout }: PartialFilesDeps): Promise<Segment[]> {
+  try {
+    return parseSegments(await fileSystem.readFile(layout.sent(digest), 'utf8'));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+export async function removePartialFiles(
+  digest: Digest,
+  { fileSystem, layout }: Pick<PartialFilesDeps, 'fileSystem' | 'layout'>,
+): Promise<void> {
+  await removeFile(fileSystem, layout.partial(digest));
+  await removeFile(fileSystem, layout.sent(digest));
+}

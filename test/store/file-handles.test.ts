@@ -1,0 +1,78 @@
+/** Open files are few however many read, and running out of them costs one request, not the store. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { UnavailableError } from '../../src/core/errors.ts';
+import { limits } from '../../src/core/limits.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import { BlobHandles } from '../../src/store/blob-handles.ts';
+import { digestOf, putBlob, readAll, readBlob } from '../contracts/blob-store.ts';
+import { openStoreIn, temporaryFolder } from '../support/disk-store.ts';
+import { createFaultyFileSystem } from '../support/faulty-file-system.ts';
+
+test('a hundred readers of a blob share one file', async () => {
+  await using folder = await temporaryFolder();
+  const faults = createFaultyFileSystem();
+  await using opened = await openStoreIn(folder.path, { fileSystem: faults.fileSystem });
+  const bytes = randomBytes(3000);
+  const digest = await putBlob(opened.store, bytes);
+  const before = faults.openFiles;
+  const readers = await Promise.all(Array.from({ length: 100 }, () => opened.store.open(digest)));
+  assert.equal(faults.openFiles, before + 1);
+  const contents = await Promise.all(readers.map((reader) => readAll(reader!)));
+  assert.ok(contents.every((content) => content.equals(bytes)));
+  await Promise.all(readers.map((reader) => reader![Symbol.asyncDispose]()));
+  await opened[Symbol.asyncDispose]();
+  assert.equal(faults.openFiles, 0, 'all are closed with the store');
+});
+
+test('files without readers are kept open up to a bound', async () => {
+  await using folder = await temporaryFolder();
+  const faults = createFaultyFileSystem();
+  await using opened = await openStoreIn(folder.path, { fileSystem: faults.fileSystem });
+  const digests: Digest[] = [];
+  for (let i = 0; i < limits.store.idleFiles + 20; i++)
+    digests.push(await putBlob(opened.store, randomBytes(10)));
+  for (const digest of digests) await readBlob(opened.store, digest);
+  assert.equal(faults.openFiles, limits.store.idleFiles);
+  await opened.store.collect(0);
+  assert.equal(faults.openFiles, 0, 'evicted blobs are not kept open');
+});
+
+test('no more files are open for readers than the limit says', async () => {
+  const faults = createFaultyFileSystem();
+  const handles = new BlobHandles(faults.fileSystem);
+  const digests = Array.from({ length: limits.store.openFiles }, (_, i) => digestOf(Buffer.from(String(i))));
+  const shared = [];
+  for (const digest of digests) shared.push(await handles.acquire(digest, '/dev/null'));
+  const one = digestOf(Buffer.from('one more'));
+  await assert.rejects(handles.acquire(one, '/dev/null'), UnavailableError);
+  await handles.release(shared[0]!);
+  shared[0] = await handles.acquire(one, '/dev/null');
+  assert.equal(faults.mostOpenFiles, limits.store.openFiles);
+  await Promise.all(shared.map((handle) => handles.release(handle)));
+  await handles.close();
+  assert.equal(faults.openFiles, 0);
+});
+
+test('when the process is out of files, idle ones make room, and without any the request is told to come back', async () => {
+  await using folder = await temporaryFolder();
+  const faults = createFaultyFileSystem();
+  await using opened = await openStoreIn(folder.path, { fileSystem: faults.fileSystem });
+  const { store } = opened;
+  const [first, second] = [await putBlob(store, randomBytes(10)), await putBlob(store, randomBytes(20))];
+  await readBlob(store, first);
+  const idle = faults.openFiles;
+  assert.equal(idle, 1);
+  faults.opens = 0;
+  await assert.rejects(store.open(second), (error) => {
+    assert.ok(error instanceof UnavailableError);
+    assert.match(error.message, /too many files are open/);
+    return true;
+  });
+  assert.equal(faults.openFiles, 0, 'the idle one was given up');
+  assert.ok(store.stat(second), 'it is still held');
+  faults.opens = undefined;
+  assert.equal((await readBlob(store, second))?.length, 20);
+  assert.equal((await store.collect(0)).length, 2, 'the failed opening holds nothing');
+});
