@@ -1,0 +1,59 @@
+/** HAVE to the connected peers: all of the LAN, then at most 8 others, those that served us well before first. */
+import type { Clock, Randomness } from '../../core/clock.ts';
+import type { Digest } from '../../core/digest.ts';
+import { limits } from '../../core/limits.ts';
+import type { Holder, PeerCallOptions } from '../peer-network.ts';
+import { inCompletionOrder } from './completion-order.ts';
+import type { ConnectedPeer } from './peer-directory.ts';
+import type { PeerQuestions } from './peer-questions.ts';
+
+interface PeerRecord {
+  readonly proven: boolean;
+  readonly goodput: number | undefined;
+  /** Monotonic time until which it is asked last. */
+  readonly slowUntil: number | undefined;
+}
+
+export interface AskDeps {
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly questions: PeerQuestions;
+  readonly reach: 'all' | 'lan' | 'none';
+  connected(): readonly ConnectedPeer[];
+  isBanned(peerId: string): boolean;
+  record(peerId: string): PeerRecord;
+}
+
+export async function* askPeers(
+  deps: AskDeps,
+  digest: Digest,
+  options: PeerCallOptions = {},
+): AsyncGenerator<Holder> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const usable = deps
+    .connected()
+    .filter(({ peerId }) => !deps.isBanned(peerId) && !deps.questions.isVain(peerId, digest));
+  const near = deps.reach === 'none' ? [] : usable.filter(({ lan }) => lan);
+  const far = deps.reach === 'all' ? usable.filter(({ lan }) => !lan) : [];
+  const leave = new AbortController();
+  const stop = signal === undefined ? leave.signal : AbortSignal.any([signal, leave.signal]);
+  try {
+    const asked = [...near, ...bestOf(deps, far).slice(0, limits.network.askedOthers)];
+    const answers = asked.map(({ peerId }) => deps.questions.ask(peerId, digest, { signal: stop }));
+    for await (const holder of inCompletionOrder(answers)) if (holder !== undefined) yield holder;
+    signal?.throwIfAborted();
+  } finally {
+    leave.abort();
+  }
+}
+
+/** Proven before unknown before slow; among equals at random, so that no peer is asked by everybody. */
+function bestOf(deps: AskDeps, peers: readonly ConnectedPeer[]): readonly ConnectedPeer[] {
+  const rated = peers.map((peer) => {
+    const { proven, slowUntil } = deps.record(peer.peerId);
+    const slow = slowUntil !== undefined && slowUntil > deps.clock.monotonic();
+    return { peer, rank: (slow ? 0 : 2) + (proven ? 1 : 0), chance: deps.randomness.float() };
+  });
+  return rated.toSorted((a, b) => b.rank - a.rank || a.chance - b.chance).map(({ peer }) => peer);
+}

@@ -1,0 +1,142 @@
+/**
+ * The datastore that libp2p sees: what strangers make kad-dht and the peer store write is bounded here, before the disk.
+ *
+ *   /dht/provider/<multihash>/<peer>  through ProviderRecords, which also answers the look-ups (expired ones never)
+ *   /dht/record/...                   refused: nobody needs values in our DHT, and anybody could store any number of them
+ *   /peers/<peer>                     at most 10,000, least recently written first; connected peers and our own stay
+ */
+import { BaseDatastore } from 'datastore-core/base';
+import type { Datastore, KeyQuery, Pair, Query } from 'interface-datastore';
+import { Key } from 'interface-datastore/key';
+import { limits } from '../../core/limits.ts';
+import type { ProviderRecord, ProviderRecords } from './provider-records.ts';
+
+const providerPrefix = '/dht/provider/';
+const recordPrefix = '/dht/record/';
+const peerPrefix = '/peers/';
+
+export interface BoundedDatastoreOptions {
+  /** The /24 (/48) that this peer is connected from. */
+  readonly subnetOf: (peerId: string) => string | undefined;
+  /** Peer store keys that must stay: `/peers/<cid>`. */
+  readonly isKept: (peerKey: string) => boolean;
+}
+
+export class BoundedDatastore extends BaseDatastore {
+  readonly #inner: Datastore;
+  readonly #records: ProviderRecords;
+  readonly #options: BoundedDatastoreOptions;
+  /** Peer store keys, least recently written first. */
+  readonly #peers = new Set<string>();
+
+  private constructor(inner: Datastore, records: ProviderRecords, options: BoundedDatastoreOptions) {
+    super();
+    this.#inner = inner;
+    this.#records = records;
+    this.#options = options;
+  }
+
+  /** Reads what the last run left; more than the bounds allow is dropped on the way. */
+  static async open(
+    inner: Datastore,
+    records: ProviderRecords,
+    options: BoundedDatastoreOptions,
+  ): Promise<BoundedDatastore> {
+    const datastore = new BoundedDatastore(inner, records, options);
+    for await (const { key, value } of inner.query({ prefix: providerPrefix })) {
+      const record = parseRecord(key.toString());
+      const gone = record === undefined ? [] : records.add(record, undefined, decodeTime(value));
+      if (record === undefined) await inner.delete(key);
+      await datastore.#drop(gone);
+    }
+    for await (const key of inner.queryKeys({ prefix: peerPrefix }))
+      await datastore.#keepPeer(key.toString());
+    await datastore.sweep();
+    return datastore;
+  }
+
+  /** Deletes expired records from the disk too. */
+  async sweep(): Promise<void> {
+    await this.#drop(this.#records.sweep());
+  }
+
+  override async put(key: Key, value: Uint8Array): Promise<Key> {
+    const name = key.toString();
+    if (name.startsWith(recordPrefix)) return key;
+    if (name.startsWith(providerPrefix)) {
+      const record = parseRecord(name);
+      if (record === undefined) return key;
+      await this.#drop(this.#records.add(record, this.#options.subnetOf(record.peerId)));
+    }
+    if (name.startsWith(peerPrefix)) await this.#keepPeer(name);
+    await this.#inner.put(key, value);
+    return key;
+  }
+
+  override get(key: Key): Uint8Array | Promise<Uint8Array> {
+    return this.#inner.get(key);
+  }
+
+  override has(key: Key): boolean | Promise<boolean> {
+    return this.#inner.has(key);
+  }
+
+  override async delete(key: Key): Promise<void> {
+    const name = key.toString();
+    const record = parseRecord(name);
+    if (record !== undefined) this.#records.remove(record);
+    this.#peers.delete(name);
+    await this.#inner.delete(key);
+  }
+
+  /** Of provider records only those of one key are listed: kad-dht's own clean-up and re-providing are replaced. */
+  override query(query: Query): Generator<Pair> | AsyncGenerator<Pair> {
+    if (query.prefix?.startsWith('/dht/provider') !== true) return this.#inner.query(query);
+    return listRecords(this.#records, query.prefix.slice(providerPrefix.length));
+  }
+
+  override queryKeys(query: KeyQuery): Generator<Key> | AsyncGenerator<Key> {
+    return this.#inner.queryKeys(query);
+  }
+
+  async #drop(records: readonly ProviderRecord[]): Promise<void> {
+    for (const { key, peerId } of records)
+      await this.#inner.delete(new Key(`${providerPrefix}${key}/${peerId}`));
+  }
+
+  async #keepPeer(name: string): Promise<void> {
+    this.#peers.delete(name);
+    this.#peers.add(name);
+    for (const oldest of this.#peers) {
+      if (this.#peers.size <= limits.network.peersKept) return;
+      this.#peers.delete(oldest);
+      if (this.#options.isKept(oldest)) this.#peers.add(oldest);
+      else await this.#inner.delete(new Key(oldest));
+    }
+  }
+}
+
+function* listRecords(records: ProviderRecords, key: string): Generator<Pair> {
+  for (const { peerId, at } of records.of(key)) {
+    yield { key: new Key(`${providerPrefix}${key}/${peerId}`), value: encodeTime(at) };
+  }
+}
+
+function parseRecord(name: string): ProviderRecord | undefined {
+  if (!name.startsWith(providerPrefix)) return undefined;
+  const [key, peerId, ...rest] = name.slice(providerPrefix.length).split('/');
+  return key && peerId && rest.length === 0 ? { key, peerId } : undefined;
+}
+
+/** kad-dht's value: the time in ms as an unsigned varint. */
+function encodeTime(at: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = at;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
+
+function decodeTime(bytes: Uint8Array): number {
+  return bytes.reduceRight((value, byte) => value * 0x80 + (byte & 0x7f), 0);
+}

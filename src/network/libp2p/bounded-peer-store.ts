@@ -1,0 +1,116 @@
+/**
+ * libp2p's peer store with three repairs. It stands in for the store inside libp2p (as the component `peerStore`), so that
+ * identify and kad-dht write through it.
+ *
+ * - At most 8 addresses a peer, of at most 128 bytes, and only such as we would dial: stock kad-dht stored 1,000.
+ * - An address that is heard again counts as seen now. js-libp2p keeps the time of the first sight for ever: 25 h later the
+ *   addresses of a peer that re-announces itself every 10 h would be gone, and with them its provider records.
+ * - `get` of a peer that has provider records but was dropped gives an empty peer: GET_PROVIDERS would throw, and one dead
+ *   provider would hide the live ones.
+ *
+ * Keep-alive tags are dropped: whom to dial again is the re-seed loop's business.
+ */
+import { KEEP_ALIVE } from '@libp2p/interface';
+import type { AbortOptions, Address, Peer, PeerData, PeerId, PeerStore } from '@libp2p/interface';
+import type { Clock } from '../../core/clock.ts';
+import { limits } from '../../core/limits.ts';
+import { createExpiringMap } from './expiring-map.ts';
+
+export interface BoundedPeerStoreOptions {
+  readonly clock: Clock;
+  readonly self: PeerId;
+  readonly accepts: (address: string) => boolean;
+  readonly hasRecords: (peerId: string) => boolean;
+}
+
+export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOptions): PeerStore {
+  const { clock, self } = options;
+  const refreshed = createExpiringMap<true>(clock, limits.network.peersKept);
+  /** Writes of one peer in order: a refresh writes everything that was read just before. */
+  const writing = new Map<string, Promise<unknown>>();
+
+  const inOrder = async <T>(id: PeerId, write: () => Promise<T>): Promise<T> => {
+    const key = id.toString();
+    const before = writing.get(key);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return await write();
+    })();
+    writing.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (writing.get(key) === turn) writing.delete(key);
+    }
+  };
+
+  const bound = (data: PeerData): PeerData => {
+    const { multiaddrs, addresses, tags, ...rest } = data;
+    if (multiaddrs === undefined && addresses === undefined && tags === undefined) return data;
+    const given = [
+      ...(addresses ?? []),
+      ...(multiaddrs ?? []).map((ma) => ({ multiaddr: ma, isCertified: false })),
+    ];
+    const heard =
+      multiaddrs === undefined && addresses === undefined ? {} : { addresses: atMost(given.filter(fits)) };
+    const entries = tags instanceof Map ? [...tags] : Object.entries(tags ?? {});
+    const kept = entries.filter(([name, tag]) => tag === undefined || !name.startsWith(KEEP_ALIVE));
+    return { ...rest, ...heard, ...(tags === undefined ? {} : { tags: new Map(kept) }) };
+  };
+  const fits = ({ multiaddr }: Address): boolean =>
+    multiaddr.bytes.length <= limits.network.addressBytes && options.accepts(multiaddr.toString());
+
+  const update = (id: PeerId, data: PeerData, write: (data: PeerData) => Promise<Peer>): Promise<Peer> => {
+    if (id.equals(self)) return write(data);
+    return inOrder(id, async () => {
+      const bounded = bound(data);
+      const peer = await write(bounded);
+      const heard = bounded.addresses ?? [];
+      if (heard.length === 0) return peer;
+      const addresses = atMost([...heard, ...peer.addresses]);
+      if (refreshed.has(id.toString()) && addresses.length === peer.addresses.length) return peer;
+      refreshed.set(id.toString(), true, limits.network.addressRefresh);
+      const { protocols, metadata, tags, peerRecordEnvelope } = peer;
+      const envelope = peerRecordEnvelope === undefined ? {} : { peerRecordEnvelope };
+      // Only `save` forgets when an address was first seen.
+      return await inner.save(id, { addresses, protocols, metadata, tags, ...envelope });
+    });
+  };
+
+  const get = async (id: PeerId, abort?: AbortOptions): Promise<Peer> => {
+    try {
+      return await inner.get(id, abort);
+    } catch (error) {
+      if ((error as Error).name !== 'NotFoundError' || !options.hasRecords(id.toString())) throw error;
+      return { id, addresses: [], protocols: [], metadata: new Map(), tags: new Map() };
+    }
+  };
+
+  return {
+    forEach: (fn, query) => inner.forEach(fn, query),
+    all: (query) => inner.all(query),
+    delete: (id, abort) => inOrder(id, () => inner.delete(id, abort)),
+    has: (id, abort) => inner.has(id, abort),
+    get,
+    async getInfo(id, abort) {
+      const peer = await get(id, abort);
+      return { id: peer.id, multiaddrs: peer.addresses.map(({ multiaddr }) => multiaddr) };
+    },
+    save: (id, data, abort) => update(id, data, (bounded) => inner.save(id, bounded, abort)),
+    patch: (id, data, abort) => update(id, data, (bounded) => inner.patch(id, bounded, abort)),
+    merge: (id, data, abort) => update(id, data, (bounded) => inner.merge(id, bounded, abort)),
+    consumePeerRecord: (bytes, arg) => inner.consumePeerRecord(bytes, arg),
+  };
+}
+
+/** The first 8 different addresses. */
+function atMost(addresses: readonly Address[]): Address[] {
+  const seen = new Map<string, Address>();
+  for (const address of addresses) {
+    // The store strips the peer id; so that both forms are one address here too.
+    const key = address.multiaddr.toString().replace(/\/p2p\/[^/]+$/, '');
+    if (!seen.has(key)) seen.set(key, address);
+    if (seen.size === limits.network.addressesPerPeer) break;
+  }
+  return [...seen.values()];
+}

@@ -1,0 +1,209 @@
+/**
+ * Provider records: look up, dial, ask. Everything is bounded, because the records come from strangers: 20 collected, 12
+ * peers tried a blob, 4 dials at once with 1.5 s each, one a /24 (/48) in a round, known-good ones first. Dead providers rest
+ * for 10 minutes, doubling to 6 h; that nobody has a blob is believed for 60 s or until a peer connects.
+ */
+import { deadline } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Digest } from '../../core/digest.ts';
+import { limits } from '../../core/limits.ts';
+import type { Holder, PeerCallOptions } from '../peer-network.ts';
+import { createExpiringMap } from './expiring-map.ts';
+import { parsePeerAddress, subnetOf } from './peer-address.ts';
+import type { PeerQuestions } from './peer-questions.ts';
+
+export interface Provider {
+  readonly peerId: string;
+  /** Without `/p2p`. */
+  readonly addresses: readonly string[];
+}
+
+export interface FindDeps {
+  readonly clock: Clock;
+  readonly questions: PeerQuestions;
+  readonly self: string;
+  /** Providers as the look-up meets them; ends when it has walked to the end. */
+  lookUp(digest: Digest, signal: AbortSignal): AsyncIterable<Provider>;
+  isConnected(peerId: string): boolean;
+  isBanned(peerId: string): boolean;
+  isKnownGood(peerId: string): boolean;
+  /** Whether an address may be dialled at all. */
+  accepts(address: string): boolean;
+  /** Rejects when the peer is not reached. */
+  dial(provider: Provider, signal: AbortSignal): Promise<void>;
+}
+
+export interface ProviderFinder {
+  find(digest: Digest, options?: PeerCallOptions): AsyncGenerator<Holder>;
+  /** A peer connected: what nobody had, it may have. */
+  peerConnected(): void;
+}
+
+export function createProviderFinder(deps: FindDeps): ProviderFinder {
+  const { clock } = deps;
+  const { network } = limits;
+  const nobody = createExpiringMap<true>(clock, network.nobodies);
+  const dead = createExpiringMap<true>(clock, network.deadProviders);
+  /** How long the next rest of a dead provider is. */
+  const rests = createExpiringMap<number>(clock, network.deadProviders);
+  const died = (peerId: string): void => {
+    const rest = rests.get(peerId) ?? network.deadProvider;
+    dead.set(peerId, true, rest);
+    rests.set(peerId, Math.min(rest * 2, network.deadProviderMax), rest + network.deadProviderMax);
+  };
+
+  const reach = async (
+    provider: Provider,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<Holder | undefined> => {
+    if (!deps.isConnected(provider.peerId)) {
+      using limit = deadline(clock, network.findDialTime, signal);
+      try {
+        await deps.dial(provider, limit.signal);
+      } catch {
+        if (!signal.aborted) died(provider.peerId);
+        return undefined;
+      }
+    }
+    rests.delete(provider.peerId);
+    return await deps.questions.ask(provider.peerId, digest, { signal, time: network.findAskTime });
+  };
+
+  /** With the addresses that may be dialled; undefined when it is not worth a try. */
+  const candidate = ({ peerId, addresses }: Provider, digest: Digest): Provider | undefined => {
+    if (peerId === deps.self || deps.isBanned(peerId) || deps.questions.isVain(peerId, digest))
+      return undefined;
+    const usable = addresses.filter((address) => deps.accepts(address));
+    if (!deps.isConnected(peerId) && (dead.has(peerId) || usable.length === 0)) return undefined;
+    return { peerId, addresses: usable };
+  };
+
+  async function* find(digest: Digest, options: PeerCallOptions = {}): AsyncGenerator<Holder> {
+    options.signal?.throwIfAborted();
+    if (nobody.has(digest)) return;
+    const leave = new AbortController();
+    const signal =
+      options.signal === undefined ? leave.signal : AbortSignal.any([options.signal, leave.signal]);
+    const round = createRound(deps, (provider) => reach(provider, digest, signal));
+    const walk = (async () => {
+      let collected = 0;
+      for await (const named of deps.lookUp(digest, signal)) {
+        const provider = candidate(named, digest);
+        if (provider === undefined) continue;
+        round.add(provider);
+        if (++collected >= network.findProviders) break;
+      }
+    })();
+    // A failed look-up ends it; what it found until then still counts.
+    void walk.then(
+      () => round.close(),
+      () => round.close(),
+    );
+    let found = false;
+    try {
+      for (;;) {
+        const holder = await round.next(signal);
+        if (holder === undefined) break;
+        found = true;
+        yield holder;
+      }
+      options.signal?.throwIfAborted();
+      if (!found) nobody.set(digest, true, network.nobodyKept);
+    } finally {
+      leave.abort();
+    }
+  }
+
+  return { find, peerConnected: () => nobody.clear() };
+}
+
+interface Round {
+  add(provider: Provider): void;
+  /** No more will be added. */
+  close(): void;
+  /** The next holder; undefined at the end. */
+  next(signal: AbortSignal): Promise<Holder | undefined>;
+}
+
+/** Works off the providers, the best of those known first, 4 at once. */
+function createRound(
+  deps: Pick<FindDeps, 'isConnected' | 'isKnownGood'>,
+  reach: (provider: Provider) => Promise<Holder | undefined>,
+): Round {
+  const { network } = limits;
+  const waiting: Provider[] = [];
+  const found: Holder[] = [];
+  const seen = new Set<string>();
+  let subnetsOfRound = new Set<string>();
+  let tried = 0;
+  let running = 0;
+  let closed = false;
+  let changed = Promise.withResolvers<void>();
+  const wake = (): void => {
+    changed.resolve();
+    changed = Promise.withResolvers();
+  };
+
+  const takeBest = (): Provider | undefined => {
+    const fresh = (provider: Provider): boolean => !subnetsOfRound.has(groupOf(provider));
+    // The next round begins when nothing of this one is left to wait for.
+    if (running === 0 && !waiting.some(fresh)) subnetsOfRound = new Set();
+    const rank = ({ peerId }: Provider): number =>
+      (deps.isConnected(peerId) ? 2 : 0) + (deps.isKnownGood(peerId) ? 1 : 0);
+    const [best] = waiting.filter(fresh).toSorted((a, b) => rank(b) - rank(a));
+    if (best === undefined) return undefined;
+    waiting.splice(waiting.indexOf(best), 1);
+    subnetsOfRound.add(groupOf(best));
+    return best;
+  };
+  const pump = (): void => {
+    while (running < network.findDials && tried < network.findPeers) {
+      const provider = takeBest();
+      if (provider === undefined) break;
+      tried += 1;
+      running += 1;
+      void reach(provider)
+        .then((holder) => {
+          if (holder !== undefined) found.push(holder);
+          return undefined;
+        })
+        .finally(() => {
+          running -= 1;
+          pump();
+          wake();
+        });
+    }
+  };
+  const isDone = (): boolean =>
+    running === 0 && ((closed && waiting.length === 0) || tried >= network.findPeers);
+  return {
+    add(provider) {
+      if (seen.has(provider.peerId)) return;
+      seen.add(provider.peerId);
+      waiting.push(provider);
+      pump();
+    },
+    close() {
+      closed = true;
+      wake();
+    },
+    async next(signal) {
+      signal.addEventListener('abort', wake);
+      try {
+        while (found.length === 0 && !isDone() && !signal.aborted) await changed.promise;
+      } finally {
+        signal.removeEventListener('abort', wake);
+      }
+      return signal.aborted ? undefined : found.shift();
+    },
+  };
+}
+
+function groupOf({ addresses, peerId }: Provider): string {
+  for (const text of addresses) {
+    const address = parsePeerAddress(text);
+    if (address !== undefined) return subnetOf(address.host);
+  }
+  return peerId;
+}

@@ -1,0 +1,101 @@
+/**
+ * One question to one peer: have you this blob? With the peer's own deadline (three of its round trips, 50 to 150 ms), and
+ * with what is remembered of earlier answers: who said no is not asked again for 10 minutes, who missed two deadlines in a
+ * row is not asked at all for 10 minutes.
+ */
+import { deadline } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Digest } from '../../core/digest.ts';
+import { limits } from '../../core/limits.ts';
+import type { Holder } from '../peer-network.ts';
+import { createExpiringMap } from './expiring-map.ts';
+import { orAborted } from './or-aborted.ts';
+
+export interface QuestionDeps {
+  readonly clock: Clock;
+  have(
+    peerId: string,
+    digests: readonly Digest[],
+    options: { signal?: AbortSignal },
+  ): Promise<{ readonly load: number; readonly sizes: readonly (number | undefined)[] }>;
+  /** What is known of a peer for ranking. */
+  record(peerId: string): { proven: boolean; goodput: number | undefined };
+  isLan(peerId: string): boolean;
+}
+
+export interface PeerQuestions {
+  /** Undefined: it has not, or did not say in time. `time` replaces the peer's own deadline. */
+  ask(
+    peerId: string,
+    digest: Digest,
+    options: { signal?: AbortSignal | undefined; time?: number },
+  ): Promise<Holder | undefined>;
+  /** Not worth asking: it said no lately, or keeps missing its deadline. */
+  isVain(peerId: string, digest: Digest): boolean;
+  saidNo(peerId: string, digest: Digest): void;
+}
+
+export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
+  const { clock } = deps;
+  const { network } = limits;
+  const negatives = createExpiringMap<true>(clock, network.negatives);
+  const skipped = createExpiringMap<true>(clock, network.hostsKept);
+  const misses = createExpiringMap<number>(clock, network.hostsKept);
+  const roundTrips = createExpiringMap<number>(clock, network.hostsKept);
+
+  const timeOf = (peerId: string): number => {
+    const roundTrip = roundTrips.get(peerId);
+    if (roundTrip === undefined) return network.askTimeMax;
+    return Math.min(network.askTimeMax, Math.max(network.askTimeMin, roundTrip * network.askRoundTrips));
+  };
+  const answered = (peerId: string, ms: number): void => {
+    misses.delete(peerId);
+    const before = roundTrips.get(peerId) ?? ms;
+    roundTrips.set(peerId, before + (ms - before) / 4, network.askSkipped);
+  };
+  const missed = (peerId: string): void => {
+    // What looked near is not: the next deadline is a long one.
+    roundTrips.delete(peerId);
+    const count = (misses.get(peerId) ?? 0) + 1;
+    misses.set(peerId, count, network.askSkipped);
+    if (count < network.askMisses) return;
+    misses.delete(peerId);
+    skipped.set(peerId, true, network.askSkipped);
+  };
+  const saidNo = (peerId: string, digest: Digest): void =>
+    negatives.set(`${peerId}/${digest}`, true, network.negativeKept);
+
+  return {
+    async ask(peerId, digest, { signal, time = timeOf(peerId) }) {
+      using limit = deadline(clock, time, signal);
+      const start = clock.monotonic();
+      try {
+        const asked = deps.have(peerId, [digest], { signal: limit.signal });
+        const { load, sizes } = await orAborted(asked, limit.signal);
+        answered(peerId, clock.monotonic() - start);
+        const [size] = sizes;
+        if (size === undefined) {
+          saidNo(peerId, digest);
+          return undefined;
+        }
+        return { peerId, lan: deps.isLan(peerId), size, load, ...rankOf(deps.record(peerId)) };
+      } catch {
+        // Busy, reset, gone: no answer, and no proof of absence. Only silence counts against it.
+        if (limit.signal.aborted && signal?.aborted !== true) missed(peerId);
+        return undefined;
+      }
+    },
+    isVain: (peerId, digest) => skipped.has(peerId) || negatives.has(`${peerId}/${digest}`),
+    saidNo,
+  };
+}
+
+function rankOf({
+  proven,
+  goodput,
+}: {
+  proven: boolean;
+  goodput: number | undefined;
+}): Pick<Holder, 'proven' | 'goodput'> {
+  return { proven, goodput };
+}

@@ -1,0 +1,102 @@
+/** The shelf as the network's thread sees it: sizes from a copy in its own memory, bytes by descriptor or by message. */
+import { read as readDescriptor } from 'node:fs';
+import type { Digest } from '../../core/digest.ts';
+import { UnavailableError } from '../../core/errors.ts';
+import type { Shelf, ShelfReader } from '../peer-network.ts';
+import type { FromNetwork, Port, ToNetwork } from './messages.ts';
+
+type ShelfMessage = Extract<ToNetwork, { kind: 'shelf' | `shelf-${string}` }>;
+
+export interface BorrowedShelf extends Shelf {
+  take(message: ShelfMessage): void;
+}
+
+export function borrowShelf(port: Port<FromNetwork, ToNetwork>): BorrowedShelf {
+  const sizes = new Map<Digest, number>();
+  const opening = new Map<number, (reader: ShelfReader | undefined) => void>();
+  const reading = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>();
+  let lastId = 0;
+  let lastRead = 0;
+
+  const readByMessage = (id: number, target: Uint8Array, offset: number): Promise<number> => {
+    const read = ++lastRead;
+    const answer = new Promise<Uint8Array>((resolve, reject) => reading.set(read, { resolve, reject }));
+    port.post({ kind: 'shelf-read', id, read, offset, length: target.length });
+    return answer.then((bytes) => {
+      target.set(bytes);
+      return bytes.length;
+    });
+  };
+  const createReader = (id: number, size: number, descriptor: number | undefined): ShelfReader => {
+    let closed = false;
+    let pending = 0;
+    const release = (): void => {
+      // The descriptor is the other thread's to close: not before our reads have come back.
+      if (closed && pending === 0) port.post({ kind: 'shelf-close', id });
+    };
+    return {
+      size,
+      async read(target, offset) {
+        if (closed) throw new UnavailableError('the blob was closed');
+        pending++;
+        try {
+          return await (descriptor === undefined
+            ? readByMessage(id, target, offset)
+            : readFile(descriptor, target, offset));
+        } finally {
+          pending--;
+          release();
+        }
+      },
+      async [Symbol.asyncDispose]() {
+        if (closed) return;
+        closed = true;
+        release();
+      },
+    };
+  };
+
+  return {
+    size: (digest) => sizes.get(digest),
+    open(digest) {
+      if (!sizes.has(digest)) return Promise.resolve(undefined);
+      const id = ++lastId;
+      return new Promise((resolve) => {
+        opening.set(id, resolve);
+        port.post({ kind: 'shelf-open', id, digest });
+      });
+    },
+    reportCorrupt(digest) {
+      sizes.delete(digest);
+      port.post({ kind: 'shelf-corrupt', digest });
+    },
+    shared: () => [...sizes.keys()].toReversed(),
+    take(message) {
+      if (message.kind === 'shelf') {
+        for (const [digest, size] of message.added) sizes.set(digest, size);
+        for (const digest of message.removed) sizes.delete(digest);
+      } else if (message.kind === 'shelf-opened' || message.kind === 'shelf-absent') {
+        const reader =
+          message.kind === 'shelf-absent'
+            ? undefined
+            : createReader(message.id, message.size, message.descriptor);
+        opening.get(message.id)?.(reader);
+        opening.delete(message.id);
+      } else {
+        const waiter = reading.get(message.read);
+        reading.delete(message.read);
+        if (message.kind === 'shelf-bytes') waiter?.resolve(message.bytes);
+        else waiter?.reject(new UnavailableError(message.message));
+      }
+    },
+  };
+}
+
+function readFile(descriptor: number, target: Uint8Array, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    readDescriptor(descriptor, target, 0, target.length, offset, (error, count) => {
+      if (error === null) resolve(count);
+      else reject(error);
+    });
+  });
+}

@@ -1,0 +1,178 @@
+/** A PeerNetwork offered to another thread: this side, in the thread where libp2p runs. */
+import { type Clock, type Timer } from '../../core/clock.ts';
+import { ConfigurationError } from '../../core/errors.ts';
+import { createFactEmitter, type FactEmitter } from '../../core/facts.ts';
+import type { PeerNetwork, Shelf } from '../peer-network.ts';
+import { borrowShelf } from './borrowed-shelf.ts';
+import { toErrorData } from './call-table.ts';
+import type { CallData, FromNetwork, Port, ToNetwork } from './messages.ts';
+
+/** How often the state is sent, in ms, and how soon after a fact that changes it. */
+const STATE_EVERY = 1000;
+const STATE_SOON = 20;
+/** Bytes are gathered to at least this much before they are sent: each message costs the gateway's thread a turn. */
+const CHUNK = 256 * 1024;
+/** A slow peer's bytes wait at most this long for company, in ms. */
+const FLUSH_AFTER = 20;
+
+interface Outlet {
+  readonly port: Port<FromNetwork, ToNetwork>;
+  readonly clock: Clock;
+}
+
+interface Running {
+  readonly abort: AbortController;
+  credit: number;
+  more: () => void;
+}
+
+export async function serveNetwork(deps: {
+  port: Port<FromNetwork, ToNetwork>;
+  clock: Clock;
+  create: (deps: { shelf: Shelf; facts: FactEmitter }) => Promise<PeerNetwork>;
+}): Promise<void> {
+  const { port, clock } = deps;
+  const facts = createFactEmitter();
+  const shelf = borrowShelf(port);
+  const running = new Map<number, Running>();
+  const early: ToNetwork[] = [];
+  const begun = Promise.withResolvers<void>();
+  let network: PeerNetwork | undefined;
+  let timer: Timer | undefined;
+
+  const sendState = (): void => {
+    timer?.cancel();
+    if (network === undefined) return;
+    port.post({ kind: 'state', multiaddrs: network.multiaddrs(), status: network.status() });
+    timer = clock.setTimer(sendState, STATE_EVERY);
+  };
+  facts.onAny((name, fact) => {
+    port.post({ kind: 'fact', name, fact });
+    if (!name.startsWith('peer:') || network === undefined) return;
+    timer?.cancel();
+    timer = clock.setTimer(sendState, STATE_SOON);
+  });
+
+  const run = async (to: PeerNetwork, id: number, call: CallData): Promise<void> => {
+    const entry: Running = { abort: new AbortController(), credit: 0, more: () => undefined };
+    running.set(id, entry);
+    try {
+      await answer(to, id, call, entry, { port, clock });
+      port.post({ kind: 'end', id });
+    } catch (error) {
+      port.post({ kind: 'failure', id, error: toErrorData(error) });
+    } finally {
+      running.delete(id);
+    }
+    if (call.method === 'close') timer?.cancel();
+  };
+  const take = (message: ToNetwork): void => {
+    if (message.kind === 'begin') begun.resolve();
+    else if (message.kind === 'shelf' || message.kind.startsWith('shelf-')) {
+      shelf.take(message as Parameters<typeof shelf.take>[0]);
+    } else if (network === undefined) early.push(message);
+    else if (message.kind === 'call') void run(network, message.id, message.call);
+    else if (message.kind === 'abort')
+      running.get(message.id)?.abort.abort(new DOMException('aborted', 'AbortError'));
+    else if (message.kind === 'credit') {
+      const entry = running.get(message.id);
+      if (entry === undefined) return;
+      entry.credit += message.bytes;
+      entry.more();
+    } else if (message.kind === 'judge') network.judge(message.peerId, message.verdict);
+    else if (message.kind === 'advertise') network.advertise(message.digest);
+    else if (message.kind === 'withdraw') network.withdraw(message.digest);
+  };
+  port.onMessage(take);
+  await begun.promise;
+  try {
+    network = await deps.create({ shelf, facts });
+  } catch (error) {
+    const { fault, fix } =
+      error instanceof ConfigurationError ? error : ({ fault: 'environment', fix: '' } as const);
+    port.post({
+      kind: 'refused',
+      message: error instanceof Error ? error.message : String(error),
+      fault,
+      fix,
+    });
+    return;
+  }
+  sendState();
+  port.post({ kind: 'ready', peerId: network.peerId });
+  for (const message of early.splice(0)) take(message);
+}
+
+async function answer(
+  network: PeerNetwork,
+  id: number,
+  call: CallData,
+  entry: Running,
+  outlet: Outlet,
+): Promise<void> {
+  const { signal } = entry.abort;
+  const { port } = outlet;
+  switch (call.method) {
+    case 'ask':
+    case 'find':
+      for await (const item of network[call.method](call.digest, { signal }))
+        port.post({ kind: 'item', id, item });
+      return;
+    case 'peerConnected':
+      return network.peerConnected({ signal });
+    case 'close':
+      return network[Symbol.asyncDispose]();
+    case 'range': {
+      const { peerId, digest, offset, length, priority } = call;
+      await using range = await network.range(peerId, { digest, offset, length, priority, signal });
+      port.post({
+        kind: 'item',
+        id,
+        item: { blobSize: range.blobSize, offset: range.offset, length: range.length },
+      });
+      await sendBytes(range.body, id, entry, outlet);
+    }
+  }
+}
+
+async function sendBytes(
+  body: AsyncIterable<Uint8Array>,
+  id: number,
+  entry: Running,
+  { port, clock }: Outlet,
+): Promise<void> {
+  const { signal } = entry.abort;
+  let chunk = new Uint8Array(CHUNK);
+  let filled = 0;
+  let flush: Timer | undefined;
+  const send = (): void => {
+    flush?.cancel();
+    flush = undefined;
+    if (filled === 0) return;
+    entry.credit -= filled;
+    port.post({ kind: 'item', id, item: chunk.subarray(0, filled) }, [chunk.buffer]);
+    chunk = new Uint8Array(CHUNK);
+    filled = 0;
+  };
+  const wake = (): void => entry.more();
+  signal.addEventListener('abort', wake);
+  try {
+    for await (const bytes of body) {
+      for (let start = 0; start < bytes.length;) {
+        const part = bytes.subarray(start, start + CHUNK - filled);
+        chunk.set(part, filled);
+        filled += part.length;
+        start += part.length;
+        if (filled === CHUNK) send();
+      }
+      if (filled > 0) flush ??= clock.setTimer(send, FLUSH_AFTER);
+      while (entry.credit <= 0 && !signal.aborted)
+        await new Promise<void>((resolve) => (entry.more = resolve));
+      signal.throwIfAborted();
+    }
+    send();
+  } finally {
+    flush?.cancel();
+    signal.removeEventListener('abort', wake);
+  }
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, it, mock } from 'node:test';
+import { generateKeyPair } from '@libp2p/crypto/keys';
+import type { Peer, PeerId } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
+import { networkInterfaces } from 'node:os';
+import { peerIdFromPrivateKey } from '@libp2p/peer-id';
+import { MemoryDatastore } from 'datastore-core/memory';
+import { createFactEmitter } from '../../src/core/facts.ts';
+import { limits } from '../../src/core/limits.ts';
+import { loadBans } from '../../src/network/libp2p/bans.ts';
+import { buildNode } from '../../src/network/libp2p/build-node.ts';
+import type { BuiltNode } from '../../src/network/libp2p/build-node.ts';
+import { createRememberedPeers } from '../../src/network/libp2p/remembered-peers.ts';
+import { createSavedState } from '../../src/network/libp2p/saved-state.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+
+const hour = 3_600_000;
+const peerId = async (): Promise<PeerId> => peerIdFromPrivateKey(await generateKeyPair('Ed25519'));
+const addressesOf = (peer: Peer): string[] => peer.addresses.map(({ multiaddr: ma }) => ma.toString());
+
+/** A node that is built with all its rules and never started: only its stores are used. */
+async function built(): Promise<BuiltNode & { clock: ReturnType<typeof createFakeClock> }> {
+  const clock = createFakeClock(Date.now());
+  const datastore = new MemoryDatastore();
+  const facts = createFactEmitter();
+  const state = createSavedState(datastore, 'bans', facts);
+  const node = await buildNode(
+    { listen: ['/ip4/0.0.0.0/tcp/0'], bootstrap: [], mdns: false, dht: 'auto', dhtServer: true },
+    {
+      clock,
+      datastore,
+      privateKey: await generateKeyPair('Ed25519'),
+      bans: await loadBans({ clock, facts, state }, () => undefined),
+      remembered: createRememberedPeers(
+        { clock, randomness: { bytes: (length) => new Uint8Array(length), float: () => 0 } },
+        undefined,
+        () => undefined,
+      ),
+      transport: undefined,
+      interfaces: networkInterfaces,
+    },
+  );
+  return { ...node, clock };
+}
+
+describe('the peer store', () => {
+  it('keeps 8 addresses a peer, of 128 bytes at most, and none that we would not dial', async () => {
+    const { node } = await built();
+    const store = node.services.peerStore;
+    const id = await peerId();
+    const longName = `${'a'.repeat(60)}.${'b'.repeat(60)}.example.org`;
+    for (let round = 0; round < 125; round++) {
+      await store.merge(id, {
+        multiaddrs: [
+          ...Array.from({ length: 8 }, (_, i) => multiaddr(`/ip4/11.${round}.${i}.1/tcp/8382`)),
+          multiaddr('/ip4/10.0.0.1/tcp/8382'),
+          multiaddr('/ip4/127.0.0.1/tcp/8382'),
+          multiaddr(`/dns4/${longName}/tcp/8382`),
+        ],
+      });
+    }
+    const kept = addressesOf(await store.get(id));
+    assert.equal(kept.length, limits.network.addressesPerPeer);
+    assert.ok(
+      kept.every((address) => address.startsWith('/ip4/11.124.')),
+      'the newest',
+    );
+  });
+
+  it('keeps an address as long as it is heard again, past the age at which js-libp2p drops it', async () => {
+    const { node, clock } = await built();
+    const store = node.services.peerStore;
+    const id = await peerId();
+    const address = '/ip4/11.1.1.1/tcp/8382';
+    const tell = () => store.merge(id, { multiaddrs: [multiaddr(address)], tags: { good: { value: 1 } } });
+    const start = Date.now();
+    mock.timers.enable({ apis: ['Date'], now: start });
+    try {
+      for (const at of [0, 10, 20, 30, 40]) {
+        mock.timers.setTime(start + at * hour);
+        await clock.advance(10 * hour);
+        await tell();
+      }
+      const peer = await store.get(id);
+      assert.deepEqual(addressesOf(peer), [address]);
+      assert.ok(peer.tags.has('good'));
+      mock.timers.setTime(start + 40 * hour + limits.network.peerAge + hour);
+      await assert.rejects(store.get(id), { name: 'NotFoundError' });
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
+  it('answers for a provider that was dropped, so that it does not hide the live ones', async () => {
+    const { node, records } = await built();
+    const [dead, stranger] = [await peerId(), await peerId()];
+    records.add({ key: 'k', peerId: dead.toString() }, undefined);
+    assert.deepEqual(addressesOf(await node.services.peerStore.get(dead)), []);
+    await assert.rejects(node.services.peerStore.get(stranger), { name: 'NotFoundError' });
+  });
+
+  it('drops keep-alive tags: whom to dial again is the re-seed loop’s business', async () => {
+    const { node } = await built();
+    const id = await peerId();
+    await node.services.peerStore.merge(id, {
+      tags: { 'keep-alive-kad-dht': { value: 1 }, near: { value: 5 } },
+    });
+    assert.deepEqual([...(await node.services.peerStore.get(id)).tags.keys()], ['near']);
+  });
+
+  it('loses nothing when one peer is written from many sides at once', async () => {
+    const { node } = await built();
+    const store = node.services.peerStore;
+    const id = await peerId();
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        store.merge(id, { protocols: [`/p/${i}`], multiaddrs: [multiaddr(`/ip4/11.1.${i % 4}.1/tcp/8382`)] }),
+      ),
+    );
+    const peer = await store.get(id);
+    assert.equal(peer.protocols.length, 20);
+    assert.equal(peer.addresses.length, 4);
+  });
+});
+
+describe('our own public addresses', () => {
+  it('are told to others, though js-libp2p takes them for unverified', async () => {
+    const confirmed: string[] = [];
+    const { confirmOwnAddresses } = await import('../../src/network/libp2p/own-addresses.ts');
+    const addresses = [
+      { multiaddr: multiaddr('/ip4/93.184.216.34/tcp/8382'), verified: false, type: 'transport' },
+      { multiaddr: multiaddr('/ip4/198.41.0.4/tcp/8382'), verified: false, type: 'observed' },
+      { multiaddr: multiaddr('/ip4/192.168.1.5/tcp/8382'), verified: true, type: 'transport' },
+    ];
+    confirmOwnAddresses({
+      addressManager: {
+        getAddressesWithMetadata: () => addresses,
+        confirmObservedAddr: (address) => confirmed.push(address.toString()),
+      },
+      events: { addEventListener: () => undefined },
+    }).confirm();
+    assert.deepEqual(confirmed, ['/ip4/93.184.216.34/tcp/8382']);
+  });
+});
