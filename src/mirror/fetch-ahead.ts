@@ -1,0 +1,71 @@
+/** Brings one file into the store without reading it: waits for its last byte, which goes out at the hash only. */
+import { type Clock, sleep } from '../core/clock.ts';
+import { UnavailableError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Priority } from '../network/peer-network.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import type { CallOptions, FileRef, Mirror, OpenedFile } from './mirror.ts';
+
+export interface FetchAheadDeps {
+  readonly mirror: Pick<Mirror, 'openFile'>;
+  readonly store: Pick<BlobStore, 'stat'>;
+  readonly clock: Clock;
+}
+
+export type FetchedAhead =
+  { readonly kind: 'held'; readonly bytes: number } | { readonly kind: 'failure'; readonly reason: string };
+
+const LOOKS = 100;
+const LOOK_EVERY = 100;
+
+export async function fetchAhead(
+  deps: FetchAheadDeps,
+  ref: FileRef,
+  options: CallOptions & { priority: Priority },
+): Promise<FetchedAhead> {
+  const { mirror, store, clock } = deps;
+  const { digest, filename } = ref;
+  if (digest === undefined)
+    return { kind: 'failure', reason: `${filename}: without a sha256 it is never kept` };
+  try {
+    const answer = await mirror.openFile(ref, { ...options, wait: limits.fetch.aheadWait });
+    if (answer.kind === 'absent')
+      return { kind: 'failure', reason: `${filename}: the upstream does not have it` };
+    if (answer.kind === 'unknown') return { kind: 'failure', reason: `${filename}: ${answer.reason}` };
+    await using file = answer.file;
+    await waitForEnd(file, ref.size ?? (await file.knownSize(options)), options);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return {
+      kind: 'failure',
+      reason: `${filename}: ${error instanceof Error ? error.message : String(error)}`,
+    };
+  }
+  // It is verified; making it durable takes a moment more.
+  for (let look = 0; look < LOOKS; look++) {
+    const stat = store.stat(digest);
+    if (stat !== undefined) return { kind: 'held', bytes: stat.size };
+    await sleep(clock, LOOK_EVERY, options.signal);
+  }
+  return {
+    kind: 'failure',
+    reason: `${filename}: there is no room to keep it; raise --quota or free the disk`,
+  };
+}
+
+/** The last byte is let out when all is verified; of an unknown size all is read. */
+async function waitForEnd(file: OpenedFile, size: number | undefined, options: CallOptions): Promise<void> {
+  const buffer = new Uint8Array(size === undefined ? limits.gateway.copyBuffer : 1);
+  let offset = size === undefined ? 0 : Math.max(0, size - 1);
+  for (let before = -1; ;) {
+    try {
+      const got = await file.read(buffer, offset, options);
+      if (got === 0) return;
+      offset += got;
+    } catch (error) {
+      // Each read has its own limit: while bytes come, it is tried again.
+      if (!(error instanceof UnavailableError) || file.available <= before) throw error;
+      before = file.available;
+    }
+  }
+}

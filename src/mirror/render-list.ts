@@ -1,0 +1,37 @@
+/** The kept list of all projects as JSON (PEP 691) or HTML (PEP 503), piece by piece. */
+import type { KeptList } from './project-list-file.ts';
+import { parseProjectName } from '../core/project-name.ts';
+
+export async function* renderList(list: KeptList, format: 'json' | 'html'): AsyncGenerator<Uint8Array> {
+  const parts = format === 'json' ? asJson(list) : asHtml(list);
+  for await (const text of parts) yield Buffer.from(text);
+}
+
+async function* asJson({ lines }: KeptList): AsyncGenerator<string> {
+  yield '{"projects":[';
+  let separator = '';
+  for await (const part of lines) {
+    if (part.kind === 'entries') {
+      if (part.entries.length === 0) continue;
+      yield separator + part.entries.join(',');
+      separator = ',';
+    } else {
+      const rest = { ...part.rest, meta: part.rest['meta'] ?? { 'api-version': '1.0' } };
+      yield `],${JSON.stringify(rest).slice(1)}`;
+    }
+  }
+}
+
+async function* asHtml({ lines }: KeptList): AsyncGenerator<string> {
+  yield '<!DOCTYPE html>\n<html>\n<head>\n<meta name="pypi:repository-version" content="1.0">\n<title>Simple index</title>\n</head>\n<body>\n';
+  for await (const part of lines) {
+    if (part.kind === 'end') yield '</body>\n</html>\n';
+    else yield part.entries.map(anchor).join('');
+  }
+}
+
+/** Names hold letters, digits, `.`, `_` and `-` only: nothing to escape. */
+function anchor(line: string): string {
+  const { name } = JSON.parse(line) as { name: string };
+  return `<a href="${parseProjectName(name)}/">${name}</a>\n`;
+}
