@@ -33,6 +33,8 @@ export interface Facts {
   /** Something in the data folder was damaged and mended; `message` says what was lost. */
   'storage:repaired': { message: string };
   'network:noted': { message: string };
+  /** Something in the program itself went wrong: a bug to report. */
+  'program:failed': { message: string };
 }
 
 export type FactName = keyof Facts;

@@ -88,6 +88,8 @@ export const limits = {
     probeEvery: second,
     /** A page that lacks a file that a client asks for is asked for again, but not more often than this. */
     lackRecheck: 10 * second,
+    /** A file whose page is not kept: so long the page is waited for, longer only while the upstream does not fail. */
+    lackWait: 2 * second,
     /** Pages being fetched at once; more are answered 503. */
     flights: 1024,
     pageFetch: minute,
@@ -159,6 +161,8 @@ export const limits = {
     strangerHold: second,
     /** A source that gives nothing for this long is doubled by a second request; the time doubles with each. */
     stall: 4 * second,
+    /** The same for an upstream that has not answered at all. */
+    firstAnswer: 12 * second,
     retryFirst: 250,
     retryMax: 10 * second,
     /** A broken transfer that brought this much is gone on with at once. */

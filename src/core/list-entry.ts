@@ -10,7 +10,8 @@ export interface ListEntry {
 
 /** What comes out of a list while it is read: its projects, and once, at the end, the rest of it (`meta`, ...). */
 export type ListPart =
-  { readonly kind: 'entries'; readonly entries: readonly ListEntry[] } | { readonly kind: 'end'; readonly rest: JsonObject };
+  | { readonly kind: 'entries'; readonly entries: readonly ListEntry[] }
+  | { readonly kind: 'end'; readonly rest: JsonObject };
 
 /** Undefined for a name that is none: PyPI has had some. */
 export function listEntry(raw: JsonObject): ListEntry | undefined {

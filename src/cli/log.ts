@@ -1,0 +1,68 @@
+/** The log on standard error: facts as pino lines with `--json`, as plain lines for people. */
+import { pino, type Logger } from 'pino';
+import type { Config } from '../config.ts';
+import type { FactEmitter, FactName, Facts } from '../core/facts.ts';
+
+type Level = 'debug' | 'info' | 'warn';
+
+/** At which level each fact is told, and how; facts left out are told at `debug`. */
+const tellings: { [K in FactName]?: { level: Level; tell: (fact: Facts[K]) => string } } = {
+  'blob:fetched': {
+    level: 'debug',
+    tell: (fact) =>
+      `fetched ${fact.digest.slice(0, 12)}: ${fact.bytes.peer} bytes from peers, ${fact.bytes.upstream} from the upstream`,
+  },
+  'blob:corrupt': {
+    level: 'warn',
+    tell: (fact) => `${fact.digest} no longer fits its hash and was taken out of service`,
+  },
+  'integrity:mismatch': {
+    level: 'warn',
+    tell: (fact) => `${fact.source} gave wrong bytes for ${fact.digest}`,
+  },
+  'upstream:changed': {
+    level: 'warn',
+    tell: (fact) =>
+      fact.state === 'ok'
+        ? 'the upstream answers'
+        : `the upstream does not answer: ${fact.error ?? 'no reason given'}`,
+  },
+  'peer:connected': { level: 'info', tell: (fact) => `peer ${fact.peerId} connected from ${fact.address}` },
+  'peer:disconnected': { level: 'info', tell: (fact) => `peer ${fact.peerId} left` },
+  'peer:banned': { level: 'warn', tell: (fact) => `peer ${fact.peerId} is banned: ${fact.reason}` },
+  'storage:full': { level: 'warn', tell: (fact) => fact.message },
+  'storage:repaired': { level: 'warn', tell: (fact) => fact.message },
+  'program:failed': { level: 'warn', tell: (fact) => `a bug, please report it: ${fact.message}` },
+  'network:noted': { level: 'info', tell: (fact) => fact.message },
+};
+
+export interface FactLog {
+  listen(facts: FactEmitter): void;
+  warn(message: string): void;
+}
+
+export function logFacts(level: Config['logLevel'], json: boolean, stream: NodeJS.WriteStream): FactLog {
+  const logger = json ? pino({ level }, stream) : plainLogger(level, stream);
+  return {
+    listen(facts) {
+      facts.onAny((name, fact) => {
+        const telling = tellings[name];
+        const tell = telling?.tell as ((fact: unknown) => string) | undefined;
+        const message = tell?.(fact) ?? name;
+        logger[telling?.level ?? 'debug']({ fact: name, facts: fact }, message);
+      });
+    },
+    warn: (message) => logger.warn(message),
+  };
+}
+
+/** pino with a destination that writes `HH:MM:SS level message`. */
+function plainLogger(level: Config['logLevel'], stream: NodeJS.WriteStream): Logger {
+  const write = (text: string): void => {
+    const line = JSON.parse(text) as { time: number; level: number; msg: string };
+    const time = new Date(line.time).toISOString().slice(11, 19);
+    const word = line.level >= 40 ? 'warning: ' : '';
+    stream.write(`${time} ${word}${line.msg}\n`);
+  };
+  return pino({ level, base: null }, { write });
+}

@@ -1,0 +1,284 @@
+/**
+ * A node: every part is made and joined here, top to bottom. What a test or the simulator replaces comes in `overrides`;
+ * one stack owns all that opens, and closes it in the opposite order.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Config } from './config.ts';
+import type { Clock, Randomness } from './core/clock.ts';
+import { createFactEmitter, type FactEmitter } from './core/facts.ts';
+import { createProjectMatcher } from './core/project-pattern.ts';
+import { loadDashboard } from './dashboard/dashboard-page.ts';
+import { openAdminSocket } from './dashboard/admin-socket.ts';
+import { createGateway } from './gateway/gateway.ts';
+import type { Administration } from './mirror/administration.ts';
+import { announce } from './mirror/announce.ts';
+import { createFileOpener } from './mirror/open-file.ts';
+import { createFindFile } from './mirror/find-file.ts';
+import { createWheelMetadata } from './mirror/make-metadata.ts';
+import type { Mirror } from './mirror/mirror.ts';
+import { createProjectJson } from './mirror/project-json.ts';
+import { createProjectList } from './mirror/project-list.ts';
+import { createProjectPages } from './mirror/project-pages.ts';
+import { createProvenance } from './mirror/provenance.ts';
+import { createStatusReporter } from './mirror/report-status.ts';
+import { collect, pin, unpin } from './mirror/retain.ts';
+import { createShelf } from './mirror/shelf.ts';
+import type { NodeStatus } from './mirror/status.ts';
+import { verifyStore } from './mirror/verify-store.ts';
+import { warm } from './mirror/warm.ts';
+import type { FromNetwork, ToNetwork } from './network/thread/messages.ts';
+import { createThreadedPeerNetwork } from './network/thread/threaded-peer-network.ts';
+import { createNoPeerNetwork } from './network/no-peer-network.ts';
+import type { PeerNetwork, Shelf } from './network/peer-network.ts';
+import type { NetworkThreadData } from './network-worker.ts';
+import { removeNodeFile, writeNodeFile } from './node-file.ts';
+import { openDataFolder } from './store/data-folder.ts';
+import { openDiskBlobStore } from './store/disk-blob-store.ts';
+import { createLevelCatalog } from './store/level-catalog.ts';
+import { openLevel } from './store/open-level.ts';
+import type { BlobStore } from './store/blob-store.ts';
+import { createMemoryReplaceableFile, createReplaceableFile } from './store/replaceable-file.ts';
+import type { Catalog } from './store/catalog.ts';
+import { systemClock, systemRandomness } from './system-clock.ts';
+import { monitorProcess } from './system-process.ts';
+import { createOfflineUpstream } from './upstream/offline-upstream.ts';
+import { createPypiUpstream } from './upstream/pypi.ts';
+import type { Upstream } from './upstream/upstream.ts';
+
+export interface NodeOverrides {
+  readonly version?: string;
+  readonly clock?: Clock;
+  readonly randomness?: Randomness;
+  readonly store?: BlobStore;
+  readonly catalog?: Catalog;
+  readonly upstream?: Upstream;
+  /** In place of libp2p; called once the store is open. */
+  readonly network?: (deps: { shelf: Shelf; facts: FactEmitter }) => Promise<PeerNetwork>;
+  /** False: no gateway and no admin socket, for a command that uses the folder and ends. */
+  readonly serve?: boolean;
+  /** No peers and no upstream: what is on this disk only. */
+  readonly alone?: boolean;
+  /** Called with the emitter before anything opens, so that no fact is missed. */
+  readonly onFacts?: (facts: FactEmitter) => void;
+}
+
+export interface FondueNode extends AsyncDisposable {
+  readonly config: Config;
+  readonly version: string;
+  /** `http://127.0.0.1:8381`; empty when it does not serve. */
+  readonly gateway: string;
+  readonly peerId: string;
+  multiaddrs(): readonly string[];
+  readonly facts: FactEmitter;
+  readonly mirror: Mirror;
+  readonly administration: Administration;
+  status(): NodeStatus;
+}
+
+/**
+ * Opens the data folder and listens; resolves when gateway and network do. Unreachable peers or upstream are no error.
+ * @throws ConfigurationError for a folder, port or address that cannot be used; nothing stays open then.
+ */
+export async function createNode(config: Config, overrides: NodeOverrides = {}): Promise<FondueNode> {
+  const { clock = systemClock, randomness = systemRandomness, version = '0.0.0' } = overrides;
+  const { serve = true, alone = false } = overrides;
+  await using stack = new AsyncDisposableStack();
+  const facts = createFactEmitter();
+  overrides.onFacts?.(facts);
+  const monitor = stack.use(monitorProcess());
+
+  const thread = wantsNetwork(config, overrides) ? startNetworkThread(config, serve) : undefined;
+  stack.defer(async () => void (await thread?.terminate()));
+  const { store, catalog } = await openStores(config, overrides, { clock, facts, stack });
+  const offline = alone || config.mode === 'offline';
+  const upstream = stack.use(
+    overrides.upstream ?? openUpstream(config, { version, clock, randomness, facts, offline }),
+  );
+  const shelf = createShelf(store);
+  const network = stack.use(await openNetwork(thread, overrides, { shelf, facts }));
+  stack.use(announce({ facts, network }));
+
+  const isPrivate = createProjectMatcher(config.private);
+  const pages = stack.use(
+    createProjectPages(
+      { catalog, store, upstream, clock, facts, isPrivate },
+      { pageTtl: config.pageTtl, offline },
+    ),
+  );
+  const listFile =
+    overrides.catalog === undefined
+      ? createReplaceableFile(join(config.dataDir, 'projects.gz'))
+      : createMemoryReplaceableFile();
+  const lists = stack.use(
+    createProjectList({ upstream, file: listFile, clock, isPrivate }, { pageTtl: config.pageTtl, offline }),
+  );
+  const opener = stack.use(
+    createFileOpener({ store, upstream, network, clock, randomness, facts, ask: config.ask, offline }),
+  );
+  const { openFile, fileSize } = opener;
+  const wheels = createWheelMetadata({ catalog, store, upstream, openFile, clock, facts }, { offline });
+  facts.on('blob:added', ({ digest }) => void wheels.onWheelStored(digest));
+  const mirror: Mirror = {
+    project: pages.project,
+    ...createFindFile({ pages, catalog, store, clock, isPrivate, private: upstream.private }),
+    openFile,
+    fileSize,
+    metadata: wheels.metadata,
+    projectList: lists.projectList,
+    provenance: createProvenance({ project: pages.project, upstream, clock }, { offline }),
+    projectJson: createProjectJson({ project: pages.project }),
+  };
+
+  const reporter = createStatusReporter({
+    clock,
+    facts,
+    store,
+    catalog,
+    upstream,
+    network,
+    version,
+    dataDir: config.dataDir,
+    mode: config.mode,
+    process: () => monitor.measure(),
+  });
+  let gatewayUrl = '';
+  const status = (): NodeStatus => reporter.status(gatewayUrl);
+  const owned = { mirror, store, catalog, clock };
+  const administration: Administration = {
+    status,
+    warm: (wanted, options) => warm(owned, wanted, options),
+    pin: (wanted, options) => pin(owned, wanted, options),
+    unpin: (wanted, options) => unpin(owned, wanted, options),
+    collect: (bytes) => collect(owned, bytes),
+    verify: (options) => verifyStore(owned, options),
+  };
+  const report = (error: unknown): void =>
+    facts.emit('program:failed', {
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  if (serve) {
+    const { host, port } = config.gateway;
+    const gateway = stack.use(
+      await createGateway(
+        {
+          mirror,
+          clock,
+          facts,
+          status,
+          health: () => reporter.health(),
+          dashboard: loadDashboard(),
+          report,
+        },
+        { host, port, allowHosts: config.allowHosts, pageTtl: config.pageTtl },
+      ),
+    );
+    gatewayUrl = gateway.url;
+    const admin = stack.use(await openAdminSocket(await adminSocketPath(config.dataDir), administration));
+    await writeNodeFile(config.dataDir, { pid: process.pid, gateway: gatewayUrl, adminSocket: admin.path });
+    stack.defer(() => removeNodeFile(config.dataDir));
+  }
+  const opened = stack.move();
+  return {
+    config,
+    version,
+    gateway: gatewayUrl,
+    peerId: network.peerId,
+    multiaddrs: () => network.multiaddrs(),
+    facts,
+    mirror,
+    administration,
+    status,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+interface Ground {
+  readonly clock: Clock;
+  readonly facts: FactEmitter;
+  readonly stack: AsyncDisposableStack;
+}
+
+async function openStores(
+  config: Config,
+  overrides: NodeOverrides,
+  { clock, facts, stack }: Ground,
+): Promise<{ store: BlobStore; catalog: Catalog }> {
+  if (overrides.store !== undefined && overrides.catalog !== undefined) {
+    return { store: overrides.store, catalog: overrides.catalog };
+  }
+  const folder = stack.use(await openDataFolder(config.dataDir));
+  const db = stack.use(await openLevel(folder.catalog, { clock, facts }));
+  const catalog = overrides.catalog ?? stack.use(await createLevelCatalog(db, { clock }));
+  const store =
+    overrides.store ??
+    stack.use(await openDiskBlobStore({ dataDir: folder.path, db, clock, quotaBytes: config.quota, facts }));
+  return { store, catalog };
+}
+
+function openUpstream(
+  config: Config,
+  deps: { version: string; clock: Clock; randomness: Randomness; facts: FactEmitter; offline: boolean },
+): Upstream {
+  if (deps.offline) return createOfflineUpstream(config.upstream);
+  return createPypiUpstream({
+    url: config.upstream,
+    credentials: config.upstreamCredentials,
+    proxy: config.proxy,
+    caFiles: config.caFiles,
+    userAgent: `fondue-mirror/${deps.version} (peer-to-peer mirror of PyPI)`,
+    clock: deps.clock,
+    randomness: deps.randomness,
+    facts: deps.facts,
+  });
+}
+
+function wantsNetwork({ listen, bootstrap, mdns }: Config, overrides: NodeOverrides): boolean {
+  if (overrides.alone === true || overrides.network !== undefined) return false;
+  return listen.length > 0 || bootstrap.length > 0 || mdns;
+}
+
+/** libp2p, its ciphers and hashes run in a thread of their own: a client's first byte waits for no stranger's megabytes. */
+function startNetworkThread(config: Config, serve: boolean): Worker {
+  const { bootstrap, mdns, share, ask, dht, uploadLimit } = config;
+  // A command that ends soon needs to be reached by nobody.
+  const listen = serve ? config.listen : [];
+  const workerData: NetworkThreadData = {
+    config: { listen, bootstrap, mdns, share, ask, dht, uploadLimit },
+    storagePath: join(config.dataDir, 'network'),
+  };
+  // `.ts` in a clone, `.js` as published.
+  const entry = new URL(`./network-thread${extname(import.meta.url)}`, import.meta.url);
+  return new Worker(entry, { workerData });
+}
+
+async function openNetwork(
+  thread: Worker | undefined,
+  overrides: NodeOverrides,
+  deps: { shelf: Shelf; facts: FactEmitter },
+): Promise<PeerNetwork> {
+  if (overrides.network !== undefined && overrides.alone !== true) return overrides.network(deps);
+  if (thread === undefined) return createNoPeerNetwork();
+  return createThreadedPeerNetwork({
+    ...deps,
+    port: {
+      post: (message: ToNetwork, transfer = []) => thread.postMessage(message, [...transfer]),
+      onMessage: (listener) => void thread.on('message', (message: FromNetwork) => listener(message)),
+    },
+    terminate: async () => void (await thread.terminate()),
+  });
+}
+
+/** In the data folder; where its path is too long for a socket (104 bytes on macOS), in a folder of its own. */
+async function adminSocketPath(dataDir: string): Promise<string> {
+  if (process.platform === 'win32') {
+    const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 32);
+    return `\\\\.\\pipe\\fondue-${name}`;
+  }
+  const usual = join(dataDir, 'admin.sock');
+  if (Buffer.byteLength(usual) <= 100) return usual;
+  return join(await mkdtemp(join(tmpdir(), 'fondue-')), 'admin.sock');
+}
