@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { NotFoundError, UnavailableError } from '../core/errors.ts';
 import type { SourceKind } from '../core/facts.ts';
-import { parseProjectName } from '../core/project-name.ts';
+import { parseProjectName, type ProjectName } from '../core/project-name.ts';
+import type { Json } from '../core/project-page.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
@@ -35,7 +36,7 @@ export async function serveProjectJson(deps: DocumentDeps, exchange: Exchange): 
   const what =
     version === undefined ? `project "${project}"` : `version "${version}" of project "${project}"`;
   if (answer.kind !== 'json') throw missing(answer, what);
-  const document = Buffer.from(JSON.stringify(answer.body));
+  const document = Buffer.from(withGatewayUrls(answer.body, project, exchange.request.headers.host ?? ''));
   sendDocument(deps, exchange, { type: 'application/json', body: document, source: 'disk' });
 }
 
@@ -59,6 +60,21 @@ function missing(answer: Missing, what: string): Error {
   return answer.kind === 'absent'
     ? new NotFoundError(`${what} does not exist at the upstream index`)
     : new UnavailableError(`${what} cannot be had now: ${answer.reason}`, [], answer.retryAfterSeconds);
+}
+
+/**
+ * The files' URLs lead here, as the simple index's do; absolute, as this API has them. `host` is the request's, which was
+ * checked to be ours.
+ */
+function withGatewayUrls(body: Json, project: ProjectName, host: string): string {
+  return JSON.stringify(body, (_key, value: Json) => {
+    if (typeof value !== 'object' || value === null) return value;
+    const entry = value as { filename?: Json; digests?: { sha256?: string } };
+    const { filename, digests } = entry;
+    if (typeof filename !== 'string' || digests === undefined) return value;
+    const folder = digests.sha256 === undefined ? `direct/${project}` : `files/${digests.sha256}`;
+    return { ...entry, url: `http://${host}/${folder}/${encodeURIComponent(filename)}` };
+  });
 }
 
 /** Its age is not known here: a client may keep it but asks each time. */

@@ -1,6 +1,6 @@
 /**
  * `/pypi/<name>/json` and `/pypi/<name>/<version>/json` (PyPI's JSON API), as far as the project's page allows: what scripts
- * and old tools still read. What a page does not say is null, never guessed. File URLs are the upstream's.
+ * and old tools still read. What a page does not say is null, never guessed. File URLs are the upstream's; the gateway puts its own in their place.
  */
 import { parseDistributionFilename } from '../core/distribution-filename.ts';
 import { limits } from '../core/limits.ts';

@@ -65,8 +65,6 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
   const { clock, randomness, facts, races, gate } = deps;
   const { race, fetch } = limits;
   const lanes = new Map<number, Lane>();
-  /** Not needed any more, but about to end by themselves. */
-  const ending = new Set<Lane>();
   const tasks = new Set<Promise<void>>();
   const times = new Map<string, number>();
   const attempts: string[] = [];
@@ -225,8 +223,7 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
       failure = error;
     }
     const ended = !lane.controller.signal.aborted && lanes.has(lane.id);
-    stop(lane, failure !== undefined);
-    ending.delete(lane);
+    stop(lane);
     settle(lane);
     if (ended && lane.kind === 'upstream') turns.over(lane.fresh, failure);
     if (failure instanceof IntegrityError && lane.kind === 'upstream')
@@ -234,9 +231,9 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
     consider();
   }
 
-  function stop(lane: Lane, abort = true): void {
-    if (abort) lane.controller.abort(new Error('this source is not needed any more'));
+  function stop(lane: Lane): void {
     if (!lanes.delete(lane.id)) return;
+    lane.controller.abort(new Error('this source is not needed any more'));
     for (const { peerId } of lane.peers) {
       search.candidates.using(peerId, false);
       times.set(peerId, (times.get(peerId) ?? 0) + clock.monotonic() - lane.meter.startedAt);
@@ -300,10 +297,7 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
     halt() {
       rest();
       for (const lane of lanes.values()) {
-        // Cutting off an answer that has just been read to its end would cost its connection.
-        const whole = lane.kind === 'upstream' && target.size !== undefined && lane.position >= target.size;
-        if (whole) ending.add(lane);
-        stop(lane, !whole);
+        stop(lane);
         settle(lane);
       }
     },
@@ -318,7 +312,6 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
     timeOf: (peerId) => times.get(peerId) ?? 0,
     async close() {
       this.halt();
-      for (const lane of ending) stop(lane);
       search.stop();
       await Promise.allSettled(tasks);
     },

@@ -186,6 +186,23 @@ test('two gateways in one process do not share their metrics', async () => {
   assert.doesNotMatch((await two.ask('/metrics')).text, /served_bytes_total\{/);
 });
 
+test("the JSON API's file URLs lead to the gateway by the name it was called by", async () => {
+  await using node = await startGateway();
+  const file = {
+    filename: 'a b.whl',
+    url: 'https://elsewhere.example/a',
+    digests: { sha256: 'f'.repeat(64) },
+  };
+  const plain = { filename: 'old.zip', url: 'https://elsewhere.example/b', digests: { md5: 'e'.repeat(32) } };
+  node.mirror.override({
+    projectJson: async () => ({ kind: 'json', body: { info: {}, releases: { '1': [file] }, urls: [plain] } }),
+  });
+  const { text } = await node.ask('/pypi/flask/json', { headers: { host: 'localhost:1' } });
+  const { releases, urls } = JSON.parse(text);
+  assert.equal(releases['1'][0].url, `http://localhost:1/files/${'f'.repeat(64)}/a%20b.whl`);
+  assert.equal(urls[0].url, 'http://localhost:1/direct/flask/old.zip');
+});
+
 test('the JSON API is passed on, with 404 and 503 as for pages', async () => {
   await using node = await startGateway();
   node.mirror.override({
