@@ -23,9 +23,6 @@ if (missing !== false) {
   process.exit(1);
 }
 
-const asExpected = (scenario: FaultScenario, run: FaultRun): boolean =>
-  !run.wrong && run.mended === (scenario.expect === 'mended');
-
 const rows: string[] = [];
 let failures = 0;
 for (const scenario of faultScenarios) {

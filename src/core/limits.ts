@@ -298,6 +298,8 @@ export const limits = {
     askTimeMin: 50,
     askTimeMax: 150,
     askMisses: 2,
+    /** A deadline that fires so much too late says that this process was held up, not the peer. */
+    askOwnDelay: 25,
     askSkipped: 10 * minute,
     negativeKept: 10 * minute,
     negatives: 16_384,
@@ -330,6 +332,7 @@ export const limits = {
     remembered: 128,
     rememberedPerSubnet: 2,
     rememberedLan: 64,
+    rememberedFresh: minute,
     rememberAfter: 10 * minute,
     forgetFailures: 5,
     forgetAfter: 7 * 24 * hour,

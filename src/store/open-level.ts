@@ -33,9 +33,9 @@ function judge(error: unknown): { failure: Failure; message: string } {
 }
 
 async function open(path: string): Promise<RawLevel> {
-  // LevelDB takes tables without CURRENT for leftovers of an empty database, and deletes them.
+  // LevelDB takes tables and logs without CURRENT for leftovers of an empty database, and deletes them.
   const names = await readdir(path);
-  if (names.some((name) => name.endsWith('.ldb')) && !names.includes('CURRENT')) {
+  if (names.some((name) => /\.(ldb|log)$/.test(name)) && !names.includes('CURRENT')) {
     throw new Error('its file CURRENT is missing');
   }
   const raw = openRawLevel(path);

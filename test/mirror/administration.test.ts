@@ -5,9 +5,11 @@ import type { Digest } from '../../src/core/digest.ts';
 import { parseProjectName } from '../../src/core/project-name.ts';
 import type { ProjectFile, ProjectPage } from '../../src/core/project-page.ts';
 import type { WantedFile } from '../../src/core/wanted-file.ts';
-import type { Progress } from '../../src/mirror/administration.ts';
-import { createAdministration } from '../../src/mirror/create-administration.ts';
+import type { Administration, Progress } from '../../src/mirror/administration.ts';
 import type { FileRef, Mirror } from '../../src/mirror/mirror.ts';
+import { collect, pin, unpin } from '../../src/mirror/retain.ts';
+import { verifyStore } from '../../src/mirror/verify-store.ts';
+import { warm } from '../../src/mirror/warm.ts';
 import { createMemoryCatalog } from '../../src/store/memory-catalog.ts';
 import { createFileNode, digestOf, refOf, someBytes } from './file-node.ts';
 
@@ -56,13 +58,14 @@ function setUp(
   };
   const catalog = createMemoryCatalog();
   const { store, clock } = node;
-  const administration = createAdministration({
-    mirror,
-    catalog,
-    store,
-    clock,
-    status: () => assert.fail('not asked for'),
-  });
+  const deps = { mirror, catalog, store, clock };
+  const administration: Omit<Administration, 'status'> = {
+    warm: (wanted, options) => warm(deps, wanted, options),
+    pin: (wanted, options) => pin(deps, wanted, options),
+    unpin: (wanted, options) => unpin(deps, wanted, options),
+    collect: (bytes) => collect(deps, bytes),
+    verify: (options) => verifyStore(deps, options),
+  };
   return { node, administration, store, catalog, broken };
 }
 

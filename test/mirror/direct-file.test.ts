@@ -85,6 +85,16 @@ test('a slow client holds the upstream back and is no stall', async () => {
   await node.clock.advance(60_000);
   assert.equal(node.upstream.requests.length, 1);
   assert.ok(file.available < 300 * KiB, `${file.available}`);
+  const buffer = new Uint8Array(64 * KiB);
+  for (let offset = 0; offset < whole.length;) offset += await node.until(file.read(buffer, offset));
+  assert.equal(node.upstream.requests.length, 1);
+  await file[Symbol.asyncDispose]();
+});
+
+test('a client that leaves ends its request, also one that gives nothing', async () => {
+  await using node = createFileNode({ script: { bytes: whole, stallAt: 200_000 } });
+  const file = opened(await node.until(node.openFile(direct())));
+  assert.equal(node.upstream.active, 1);
   await file[Symbol.asyncDispose]();
   await node.clock.advance(10);
   assert.equal(node.upstream.active, 0);

@@ -54,6 +54,8 @@ export interface ScriptedFiles extends Upstream {
   lastSuccessAt: number | undefined;
   /** Requests whose body is being read. */
   active: number;
+  /** Answers that were aborted, the end of their body included. */
+  cut: number;
 }
 
 export function createScriptedFiles(clock: FakeClock, script: FileScript, isPrivate = false): ScriptedFiles {
@@ -65,6 +67,7 @@ export function createScriptedFiles(clock: FakeClock, script: FileScript, isPriv
     infoCalls: 0,
     lastSuccessAt: clock.now(),
     active: 0,
+    cut: 0,
     pageUrl: (project) => `https://pypi.test/simple/${project}/`,
     page: () => Promise.reject(new Error('not asked for in these tests')),
     projectList: () => Promise.reject(new Error('not asked for in these tests')),
@@ -145,6 +148,7 @@ async function* bodyOf(
     }
   } finally {
     files.active--;
+    if (request.signal?.aborted) files.cut++;
   }
 }
 

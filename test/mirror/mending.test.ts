@@ -21,6 +21,7 @@ test('an upstream that is always cut after 50 kB is gone on with by ranges, and 
     offsets.map((_offset, n) => n * 50_000),
   );
   assert.equal(node.upstream.requests[1]?.etag, '"one"', 'If-Range guards against another file');
+  assert.ok(got.ms < 500, 'no pause after progress');
 });
 
 test('a body that ends early without an error is gone on with', async () => {
@@ -49,6 +50,12 @@ test('a source that stalls in the middle is doubled by range, and no gap reaches
   assert.ok(got.gap < 10_000, `${got.gap}`);
   assert.equal(node.upstream.requests[1]?.offset, 200_000);
   assert.equal(node.upstream.active, 0, 'the stalled request is ended');
+});
+
+test('an upstream that is slow to answer at all is not asked twice within twelve seconds', async () => {
+  await using node = createFileNode({ script: { bytes: whole, latency: 10_000 } });
+  same((await node.get(refOf(whole))).bytes, whole);
+  assert.equal(node.upstream.requests.length, 1);
 });
 
 test('while the only source hangs for a minute, bytes that are held back keep the client', async () => {

@@ -16,6 +16,7 @@ test('a cold file comes from the upstream, is kept, and the next client gets it 
   assert.equal(file.source, 'disk');
   assert.equal(file.complete, true);
   assert.equal(node.upstream.requests.length, 1);
+  assert.equal(node.upstream.cut, 0, 'its connection can be used again');
   assert.equal(node.facts('blob:added').length, 1);
   assert.deepEqual(node.facts('blob:fetched'), [
     { digest: refOf(whole).digest, size: whole.length, bytes: { peer: 0, upstream: whole.length } },

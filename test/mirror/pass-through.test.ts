@@ -56,6 +56,25 @@ test('a disk that fills up in the middle: the rest goes past it, the client noti
   assert.equal(node.upstream.requests[1]?.offset, 250_000, 'only the rest is asked for again');
 });
 
+test('after a write that failed nothing is written behind the gap', async () => {
+  await using node = createFileNode({ script: { bytes: whole } });
+  const open = node.store.openPartial.bind(node.store);
+  node.store.openPartial = async (digest, options) => {
+    const partial = await open(digest, options);
+    const append = partial.append.bind(partial);
+    let calls = 0;
+    partial.append = async (chunk, source) => {
+      await node.clock.advance(0);
+      if (++calls === 5) throw new StorageFullError('full for a moment');
+      await append(chunk, source);
+    };
+    return partial;
+  };
+  const got = await node.get(refOf(whole));
+  same(got.bytes, whole);
+  assert.equal(node.facts('integrity:mismatch').length, 0);
+});
+
 test('wrong bytes are not completed without a store either', async () => {
   const wrong = whole.slice();
   wrong[500_000] = (wrong[500_000] ?? 0) ^ 1;

@@ -179,8 +179,11 @@ describe('a peer that is served', () => {
           .flatMap((connection) => connection.streams.filter((s) => s.protocol === '/fondue/blob/1.0.0'));
       assert.ok(open().length <= limits.blob.inboundStreams, `${open().length}`);
       assert.ok(open().length > 200);
-      await clock.advance(66 * second);
-      await clock.advance(6 * second);
+      // Some are accepted only now: they get their minute, too.
+      for (let rounds = 0; rounds < 5 && open().length > 0; rounds++) {
+        await clock.advance(66 * second);
+        await server.libp2p.peerStore.all();
+      }
       assert.equal(open().length, 0);
     });
   });

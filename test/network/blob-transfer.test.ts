@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { BLOB_PROTOCOL } from '../../src/network/blob-protocol/frames.ts';
 import { encodeRequest } from '../../src/network/blob-protocol/requests.ts';
 import { bytesOf } from '../contracts/peer-network.ts';
-import { connect, createBlobNode, rawStream, type BlobNode } from '../support/blob-pair.ts';
+import { connect, createBlobNode, rawStream, receive, type BlobNode } from '../support/blob-pair.ts';
 import { digestOf, someBytes } from '../support/memory-shelf.ts';
 
 const MiB = 1 << 20;
@@ -61,18 +61,18 @@ describe('a transfer under pressure', () => {
     const body = answer.body[Symbol.asyncIterator]();
     const parts: Uint8Array[] = [];
     let taken = 0;
-    // Twice: the window of the stream has grown when the reader stops again.
-    for (const until of [0, 10 * MiB]) {
-      while (taken <= until) {
+    const received = () => client.service.totals().perPeer.get(server.peerId)?.receivedBytes ?? 0;
+    // Each time the reader stops just when the stream was resumed: with its window full, and a larger one each time.
+    for (let stops = 0; stops < 8; stops++) {
+      await settled(client, server, 12);
+      const unread = blobStreams(client).reduce((sum, stream) => sum + stream.readBufferLength, 0);
+      assert.ok(received() - taken + unread <= 8 * MiB, `${received() - taken} with us, ${unread} in libp2p`);
+      for (const until = received(); taken <= until && taken < bytes.length;) {
         const { value } = await body.next();
         assert.ok(value);
         parts.push(value);
         taken += value.length;
       }
-      await settled(client, server);
-      const received = client.service.totals().perPeer.get(server.peerId)?.receivedBytes ?? 0;
-      const unread = blobStreams(client).reduce((sum, stream) => sum + stream.readBufferLength, 0);
-      assert.ok(received - taken + unread <= 8 * MiB, `${received - taken} with us, ${unread} in libp2p`);
     }
     for (let next = await body.next(); next.value; next = await body.next()) parts.push(next.value);
     assert.equal(digestOf(Buffer.concat(parts)), digest);
@@ -90,16 +90,19 @@ describe('a transfer under pressure', () => {
       for await (const part of answer.body) got += part.length;
     })();
     const times: number[] = [];
+    const begin = performance.now();
     while (got < size) {
       const start = performance.now();
       await client.service.have(server.peerId, [digest], {});
       times.push(performance.now() - start);
     }
     await reading;
+    // What is on its way before the answer: a window of 4 MiB, which takes its time on a busy machine.
+    const window = ((performance.now() - begin) * (4 * MiB)) / size;
     times.sort((a, b) => a - b);
     const p95 = times[Math.floor(times.length * 0.95)] ?? Infinity;
     assert.ok(times.length >= 5, `${times.length} round trips`);
-    assert.ok(p95 < 100, `p95 ${p95} ms of ${times.length}`);
+    assert.ok(p95 < Math.max(100, 3 * window), `p95 ${p95} ms of ${times.length}, a window is ${window} ms`);
   });
 
   it('shares a connection: a small file beside large ones does not wait for them', async () => {
@@ -160,20 +163,23 @@ describe('a transfer under pressure', () => {
   });
 
   it('cancels: with little left the stream is read out and used again, with much it is reset', async () => {
-    await using server = await createBlobNode();
+    // So slow that the rest of the small one comes later than the cancel.
+    await using server = await createBlobNode({ uploadLimit: 600_000 });
     await using client = await createBlobNode();
     await connect(client.libp2p, server.libp2p);
-    const small = server.shelf.put(random(200_000));
+    const small = server.shelf.put(random(400_000));
     const large = server.shelf.put(random(20 * MiB));
     const leave = async (digest: typeof small) => {
-      await using answer = await client.service.range(server.peerId, { digest, offset: 0 });
-      assert.ok(answer.length > 0);
+      const answer = await client.service.range(server.peerId, { digest, offset: 0 });
+      let got = 0;
+      for await (const part of answer.body) if ((got += part.length) >= 200_000) break;
+      assert.ok(got < 300_000);
     };
     await leave(small);
     const [control, bulk] = blobStreams(client);
-    await settled(client, server, 5);
+    await server.shelf.whenClosed();
     await leave(small);
-    await settled(client, server, 5);
+    await server.shelf.whenClosed();
     assert.deepEqual(blobStreams(client), [control, bulk]);
     await leave(large);
     assert.equal(bulk?.status, 'aborted');

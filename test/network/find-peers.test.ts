@@ -96,6 +96,42 @@ describe('asking connected peers', () => {
     assert.equal(asked.filter((peerId) => peerId === 'deaf').length, 3);
   });
 
+  it('takes questions that waited together for one miss', async () => {
+    const script: Record<string, Scripted> = { paused: { latency: Infinity, size: 1 } };
+    const { ask, clock, deps } = asking(script);
+    const together = Promise.all(
+      Array.from({ length: 16 }, (_, i) => holdersOf(askPeers(deps, digestOf(new Uint8Array(i + 3))))),
+    );
+    await clock.advance(limits.network.askTimeMax);
+    await together;
+    script['paused'] = { size: 1 };
+    assert.deepEqual(await ask(), ['paused']);
+  });
+
+  it('counts no miss where our own clock came late', async () => {
+    const script: Record<string, Scripted> = { good: { latency: Infinity, size: 1 } };
+    const { ask, clock, deps } = asking(script);
+    const held = { ...clock, monotonic: () => clock.monotonic() + delay };
+    let delay = 0;
+    const questions = createPeerQuestions({
+      clock: held,
+      isLan: () => false,
+      record: () => ({ proven: false, goodput: undefined }),
+      async have(_peerId, _digests, { signal }) {
+        await sleep(clock, script['good']?.latency === undefined ? 1 : 1e9, signal);
+        return { load: 0, sizes: [1] };
+      },
+    });
+    for (let i = 0; i < 5; i++) {
+      const asked = holdersOf(askPeers({ ...deps, questions }, digest));
+      delay += limits.network.askOwnDelay;
+      await clock.advance(limits.network.askTimeMax);
+      assert.deepEqual(await asked, []);
+    }
+    script['good'] = { size: 1 };
+    assert.deepEqual(await ask({ questions }), ['good']);
+  });
+
   it('gives a peer three of its round trips, but 50 ms at least', async () => {
     const script: Record<string, Scripted> = { near: { size: 1, latency: 20 } };
     const { ask, clock, deps } = asking(script);

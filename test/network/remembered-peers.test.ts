@@ -57,6 +57,22 @@ describe('remembered peers', () => {
     assert.ok(!peers.has('p'));
   });
 
+  it('are not written anew for each blob that they give, but within a minute', async () => {
+    const { clock, enter, peers, changes } = remember();
+    enter('p', '11.1.1.1');
+    for (let i = 0; i < 100; i++) enter('p', '11.1.1.1', 'verified');
+    assert.equal(changes(), 2);
+    await clock.advance(limits.network.rememberedFresh);
+    enter('p', '11.1.1.1', 'verified');
+    assert.equal(changes(), 3);
+    assert.equal(peers.list()[0]?.seenAt, clock.now());
+    peers.failed('p');
+    enter('p', '11.1.1.1', 'verified');
+    assert.equal(peers.list()[0]?.failures, 0);
+    assert.ok(enter('p', '11.1.1.2', 'verified'));
+    assert.equal(peers.list()[0]?.address, '/ip4/11.1.1.2/tcp/8382');
+  });
+
   it('survive a restart, and what is damaged is left out', () => {
     const { peers, enter } = remember();
     enter('p', '11.1.1.1', 'verified');

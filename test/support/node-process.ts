@@ -66,18 +66,29 @@ export interface NodeOptions {
   readonly dataDir?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Elsewhere than on loopback: what runs the node there, and its addresses. */
+  readonly at?: {
+    readonly command: readonly string[];
+    readonly gateway: string;
+    readonly listen: string;
+  };
 }
 
 export async function startNode(options: NodeOptions): Promise<NodeProcess> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'fondue-node-')));
   const start = performance.now();
-  const child = spawn(
-    process.execPath,
-    // prettier-ignore
-    [launcher, 'up', '--json', '--data-dir', dataDir, '--gateway', '127.0.0.1:0', '--listen', '/ip4/127.0.0.1/tcp/0',
-      '--upstream', options.upstream, ...(options.args ?? [])],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
-  );
+  const { command, gateway, listen } = options.at ?? {
+    command: [],
+    gateway: '127.0.0.1:0',
+    listen: '/ip4/127.0.0.1/tcp/0',
+  };
+  // prettier-ignore
+  const [program = '', ...args] = [...command, process.execPath, launcher, 'up', '--json', '--data-dir', dataDir,
+    '--gateway', gateway, '--listen', listen, '--upstream', options.upstream, ...(options.args ?? [])];
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+  });
   let stdout = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   let stderr = '';

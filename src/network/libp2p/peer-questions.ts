@@ -1,7 +1,8 @@
 /**
  * One question to one peer: have you this blob? With the peer's own deadline (three of its round trips, 50 to 150 ms), and
  * with what is remembered of earlier answers: who said no is not asked again for 10 minutes, who missed two deadlines in a
- * row is not asked at all for 10 minutes.
+ * row is not asked at all for 10 minutes. Questions that waited together count as one miss, and a deadline that we ourselves
+ * came late to as none: 16 files asked for at once would else make one pause of 150 ms the end of the only peer.
  */
 import { deadline } from '../../core/clock.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -40,7 +41,7 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
   const { network } = limits;
   const negatives = createExpiringMap<true>(clock, network.negatives);
   const skipped = createExpiringMap<true>(clock, network.hostsKept);
-  const misses = createExpiringMap<number>(clock, network.hostsKept);
+  const misses = createExpiringMap<{ readonly count: number; readonly at: number }>(clock, network.hostsKept);
   const roundTrips = createExpiringMap<number>(clock, network.hostsKept);
 
   const timeOf = (peerId: string): number => {
@@ -53,11 +54,13 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
     const before = roundTrips.get(peerId) ?? ms;
     roundTrips.set(peerId, before + (ms - before) / 4, network.askSkipped);
   };
-  const missed = (peerId: string): void => {
+  const missed = (peerId: string, askedAt: number): void => {
     // What looked near is not: the next deadline is a long one.
     roundTrips.delete(peerId);
-    const count = (misses.get(peerId) ?? 0) + 1;
-    misses.set(peerId, count, network.askSkipped);
+    const before = misses.get(peerId);
+    if (before !== undefined && askedAt < before.at) return;
+    const count = (before?.count ?? 0) + 1;
+    misses.set(peerId, { count, at: clock.monotonic() }, network.askSkipped);
     if (count < network.askMisses) return;
     misses.delete(peerId);
     skipped.set(peerId, true, network.askSkipped);
@@ -81,7 +84,9 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
         return { peerId, lan: deps.isLan(peerId), size, load, ...rankOf(deps.record(peerId)) };
       } catch {
         // Busy, reset, gone: no answer, and no proof of absence. Only silence counts against it.
-        if (limit.signal.aborted && signal?.aborted !== true) missed(peerId);
+        if (!limit.signal.aborted || signal?.aborted === true) return undefined;
+        const late = clock.monotonic() - start - time;
+        if (late < network.askOwnDelay) missed(peerId, start);
         return undefined;
       }
     },

@@ -46,6 +46,14 @@ export function createRememberedPeers(
     onChange();
   };
 
+  /** Says nothing new: a peer gives many blobs a second, and each change is written to disk. */
+  const isFresh = (known: RememberedPeer, now: Pick<RememberedPeer, 'address' | 'lan' | 'why'>): boolean =>
+    known.address === now.address &&
+    known.lan === now.lan &&
+    (known.why === 'verified' || now.why === 'lasting') &&
+    known.failures === 0 &&
+    Math.abs(clock.now() - known.seenAt) < limits.network.rememberedFresh;
+
   /** Makes room for `peer`, or says that there is none: the weakest of those it competes with goes. */
   const makeRoom = (peer: RememberedPeer): boolean => {
     const others = places(peer.lan);
@@ -67,6 +75,7 @@ export function createRememberedPeers(
   return {
     enter({ peerId, address, lan, why }) {
       const known = peers.get(peerId);
+      if (known !== undefined && isFresh(known, { address, lan, why })) return true;
       const peer: RememberedPeer = {
         peerId,
         address,

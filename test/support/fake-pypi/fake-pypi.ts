@@ -16,6 +16,8 @@ export interface FakePypiOptions extends AnswerOptions {
   readonly files?: readonly FakeFile[];
   readonly port?: number;
   readonly filesPort?: number;
+  /** 127.0.0.1 unless given. */
+  readonly address?: string;
   /** `host`: absolute, on the file host. `path`: root-relative, on the index host, as many company mirrors have them. */
   readonly fileUrls?: 'host' | 'path';
   readonly latencyMs?: number;
@@ -126,8 +128,9 @@ export async function startFakePypi(options: FakePypiOptions = {}): Promise<Fake
         response.destroy(error as Error);
       });
     };
-  const index = await startHost(handler('index'), { port: options.port ?? 0, tls: options.tls });
-  const files = await startHost(handler('files'), { port: options.filesPort ?? 0, tls: options.tls });
+  const { address, tls } = options;
+  const index = await startHost(handler('index'), { port: options.port ?? 0, tls, address });
+  const files = await startHost(handler('files'), { port: options.filesPort ?? 0, tls, address });
   const close = async (): Promise<void> => {
     await Promise.all([index.down(), files.down()]);
   };

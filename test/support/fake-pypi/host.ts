@@ -1,4 +1,4 @@
-/** One HTTP server on a loopback port that can go away and come back on the same port. */
+/** One HTTP server on a port, of loopback unless told otherwise, that can go away and come back on the same port. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -22,10 +22,11 @@ export interface Host {
 
 export async function startHost(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
-  options: { port?: number; tls?: TlsFiles | undefined } = {},
+  options: { port?: number; tls?: TlsFiles | undefined; address?: string | undefined } = {},
 ): Promise<Host> {
   const sockets = new Set<Socket>();
   let accepted = 0;
+  const { address = '127.0.0.1' } = options;
   let port = options.port ?? 0;
   let server: Server | undefined;
   const up = async (): Promise<void> => {
@@ -41,7 +42,7 @@ export async function startHost(
     });
     await new Promise<void>((resolve, reject) => {
       fresh.once('error', reject);
-      fresh.listen(port, '127.0.0.1', resolve);
+      fresh.listen(port, address, resolve);
     });
     port = (fresh.address() as AddressInfo).port;
     server = fresh;
@@ -49,7 +50,7 @@ export async function startHost(
   await up();
   return {
     get url() {
-      return `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+      return `${options.tls ? 'https' : 'http'}://${address}:${port}`;
     },
     get port() {
       return port;

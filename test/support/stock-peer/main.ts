@@ -111,9 +111,12 @@ async function get(stream: Stream, digest: string): Promise<object> {
 }
 
 const node = await createLibp2p({
+  // It aborts a connection on the first ping that is late, as it is under a busy transfer.
+  connectionMonitor: { abortConnectionOnPingFailure: false },
   transports: [tcp()],
   connectionEncrypters: [noise()],
-  streamMuxers: [yamux()],
+  // A read buffer below twice the window aborts streams whose reader pauses.
+  streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 4 << 20, maxReadBufferLength: 8 << 20 } })],
   services: { identify: identify(), ping: ping() },
 });
 const connection = await node.dial(multiaddr(values.dial));
