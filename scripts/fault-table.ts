@@ -1,11 +1,6 @@
 /** Plays every fault at the node under every client and writes docs/faults.md; exit code 1 when one did not come out as it should. */
 import { writeFileSync } from 'node:fs';
-import {
-  faultScenarios,
-  playFault,
-  type FaultRun,
-  type FaultScenario,
-} from '../test/support/fault-scenarios.ts';
+import { asExpected, faultScenarios, playFault } from '../test/support/fault-scenarios.ts';
 import { clientsMissing, type ClientName } from '../test/support/python-clients.ts';
 
 const clients = ['pip', 'pip23', 'uv', 'poetry', 'pdm'] as const;
