@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // The launcher: plain JavaScript for any Node. Checks the version, sets V8's flags, then imports the program.
-// --max-semi-space-size=1 keeps an idle node at about two thirds of the memory (see docs/operating.md, "Memory").
-import { existsSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import * as nodeModule from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const WANTED = 24;
-const FLAG = '--max-semi-space-size=1';
+// Keeps an idle node at two thirds of the memory (docs/operating.md, "Memory").
+const FLAGS = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning'];
 
 if (Number(process.versions.node.split('.')[0]) < WANTED) {
   console.error(
@@ -16,23 +17,27 @@ if (Number(process.versions.node.split('.')[0]) < WANTED) {
 
 const flagged = process.execArgv.some((argument) => argument.startsWith('--max-semi-space-size'));
 if (!flagged && process.platform !== 'win32' && typeof process.execve === 'function') {
-  process.execve(
-    process.execPath,
-    [
-      process.execPath,
-      FLAG,
-      '--disable-warning=ExperimentalWarning',
-      ...process.execArgv,
-      ...process.argv.slice(1),
-    ],
-    process.env,
-  );
+  const { execPath, execArgv, argv, env } = process;
+  process.execve(execPath, [execPath, ...FLAGS, ...execArgv, ...argv.slice(1)], env);
+}
+
+/** When the newest file of a folder was written, in ms; 0 where there is none. */
+function newest(folder) {
+  try {
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    return Math.max(0, ...entries.map((entry) => statSync(`${entry.parentPath}/${entry.name}`).mtimeMs));
+  } catch {
+    return 0;
+  }
 }
 
 // Halves the start: compiled code is kept in the system's temporary folder.
 nodeModule.enableCompileCache?.();
 
-const built = new URL('../dist/cli/main.js', import.meta.url);
-const source = new URL('../src/cli/main.ts', import.meta.url);
-const { main } = await import((existsSync(source) ? source : built).href);
+// In a clone the sources run as they are once they are newer than what was built (18 MB a thread for reading TypeScript).
+const root = fileURLToPath(new URL('..', import.meta.url));
+const program = newest(`${root}src`) > newest(`${root}dist`) ? 'src/cli/main.ts' : 'dist/cli/main.js';
+const { main } = await import(new URL(`../${program}`, import.meta.url).href);
 await main(process.argv.slice(2));
