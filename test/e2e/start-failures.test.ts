@@ -130,6 +130,17 @@ test('a data folder that is a file, foreign, or not writable: exit 1, and nothin
 });
 
 test(
+  'a data folder that cannot be made, by root either: exit 1',
+  { skip: process.platform === 'linux' ? false : 'needs /proc' },
+  async () => {
+    const { exit, message, fix } = await failure(['--data-dir', '/proc/fondue/data']);
+    assert.equal(exit, 1);
+    assert.match(message, /\/proc\/fondue/);
+    assert.match(fix, /--data-dir/);
+  },
+);
+
+test(
   'a data folder without the right to write in it: exit 1',
   { skip: process.getuid?.() === 0 ? 'root may write everywhere' : false },
   async () => {

@@ -96,6 +96,17 @@ describe('asking connected peers', () => {
     assert.equal(asked.filter((peerId) => peerId === 'deaf').length, 3);
   });
 
+  it('asks who was skipped again once it connects anew: a cut network is no deaf peer', async () => {
+    const script: Record<string, Scripted> = { cut: { latency: Infinity, size: 1 } };
+    const { ask, questions } = asking(script);
+    await ask();
+    await ask();
+    script['cut'] = { size: 1 };
+    assert.deepEqual(await ask(), []);
+    questions.connected('cut');
+    assert.deepEqual(await ask(), ['cut']);
+  });
+
   it('takes questions that waited together for one miss', async () => {
     const script: Record<string, Scripted> = { paused: { latency: Infinity, size: 1 } };
     const { ask, clock, deps } = asking(script);
@@ -297,12 +308,23 @@ describe('finding providers', () => {
     assert.equal(dials.length, 3);
   });
 
+  it('wakes a dead provider that connects to us', async () => {
+    const { find, finder, dials, clock } = finding([at('dead', '11.1.1.1')], { dead: { dial: 'fails' } });
+    await find();
+    finder.peerConnected('dead');
+    await find();
+    assert.equal(dials.length, 2);
+    await clock.advance(limits.network.deadProvider);
+    await find();
+    assert.equal(dials.length, 3, 'its rest begins at ten minutes again');
+  });
+
   it('remembers for 60 s that nobody has it, or until a peer connects', async () => {
     const { find, finder, world, clock } = finding([]);
     await find(10);
     await find(10);
     assert.equal(world.lookUps, 1);
-    finder.peerConnected();
+    finder.peerConnected('anybody');
     await find(10);
     assert.equal(world.lookUps, 2);
     await clock.advance(limits.network.nobodyKept);

@@ -24,11 +24,15 @@ export interface FolderContent {
   readonly partials: readonly string[];
 }
 
-/** Fails when a file under its final name does not hash to it, or when something lies about that has no place. */
-export async function checkFolder(dataDir: string): Promise<FolderContent> {
+/**
+ * Fails when a file under its final name does not hash to it, or when something lies about that has no place. What a
+ * killed node was just writing to rename it (`.new`) is for the next start to clear.
+ */
+export async function checkFolder(dataDir: string, justKilled = false): Promise<FolderContent> {
   const blobs: string[] = [];
   const partials = new Set<string>();
   for (const path of await filesBelow(dataDir)) {
+    if (justKilled && path.endsWith('.new')) continue;
     if (BLOB.test(path)) {
       const hash = createHash('sha256').update(await readFile(join(dataDir, path)));
       assert.equal(hash.digest('hex'), basename(path), `${path} does not fit its name`);

@@ -36,7 +36,7 @@ export interface FindDeps {
 export interface ProviderFinder {
   find(digest: Digest, options?: PeerCallOptions): AsyncGenerator<Holder>;
   /** A peer connected: what nobody had, it may have. */
-  peerConnected(): void;
+  peerConnected(peerId: string): void;
 }
 
 export function createProviderFinder(deps: FindDeps): ProviderFinder {
@@ -115,7 +115,14 @@ export function createProviderFinder(deps: FindDeps): ProviderFinder {
     }
   }
 
-  return { find, peerConnected: () => nobody.clear() };
+  return {
+    find,
+    peerConnected(peerId) {
+      nobody.clear();
+      dead.delete(peerId);
+      rests.delete(peerId);
+    },
+  };
 }
 
 interface Round {

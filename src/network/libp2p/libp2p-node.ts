@@ -19,6 +19,7 @@ import { limits } from '../../core/limits.ts';
 import { announcedAddresses } from './listen-addresses.ts';
 import { createMdns } from './mdns-service.ts';
 import type { MdnsService } from './mdns-service.ts';
+import { createNoiseCrypto } from './noise-crypto.ts';
 import { confirmOwnAddresses } from './own-addresses.ts';
 import { kadProtocol } from './protocol-names.ts';
 
@@ -68,7 +69,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     // Provider records live 24 h but give no address once these ages have passed: 1 h and 6 h by default.
     peerStore: { maxAddressAge: network.peerAge, maxPeerAge: network.peerAge },
     transports: [options.transport as (components: unknown) => Transport],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: createNoiseCrypto() })],
     streamMuxers: [
       yamux({
         // Its ping also measures the round trip by which windows grow: without one they stay at 256 KiB.

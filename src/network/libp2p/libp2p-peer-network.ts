@@ -141,7 +141,10 @@ export async function createLibp2pPeerNetwork(
     accepts: (address) => built.accepts(address),
     dial: async (provider, signal) => void (await calls.dial(provider, signal)),
   });
-  directory.onConnect(() => finder.peerConnected());
+  directory.onConnect(({ peerId }) => {
+    questions.connected(peerId);
+    finder.peerConnected(peerId);
+  });
 
   const upkeep = stack.use(
     createUpkeep({

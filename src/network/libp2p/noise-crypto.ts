@@ -13,6 +13,7 @@ const TAG_BYTES = 16;
 const options = { authTagLength: TAG_BYTES };
 /** A Noise message never has more. */
 const MESSAGE_BYTES = 65_535;
+const SMALL_BYTES = 2048;
 
 /** Noise brings its own copy of this class; lists of both are lists to both. */
 type NoiseList = Exclude<ReturnType<ICryptoInterface['chaCha20Poly1305Encrypt']>, Uint8Array>;
@@ -46,7 +47,10 @@ export function createNoiseCrypto(): ICryptoInterface {
       if (ad.length > 0) cipher.setAAD(ad, { plaintextLength: plaintext.byteLength });
       const encrypted = cipher.update(contiguous(plaintext));
       cipher.final();
-      return new Uint8ArrayList(encrypted, cipher.getAuthTag()) as unknown as NoiseList;
+      const tag = cipher.getAuthTag();
+      // Each part is a write of its own to the socket: joining a small message is cheaper than that.
+      if (encrypted.length <= SMALL_BYTES) return Buffer.concat([encrypted, tag]);
+      return new Uint8ArrayList(encrypted, tag) as unknown as NoiseList;
     },
     chaCha20Poly1305Decrypt(ciphertext, nonce, ad, k) {
       const end = ciphertext.byteLength - TAG_BYTES;

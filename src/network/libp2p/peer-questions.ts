@@ -34,6 +34,8 @@ export interface PeerQuestions {
   /** Not worth asking: it said no lately, or keeps missing its deadline. */
   isVain(peerId: string, digest: Digest): boolean;
   saidNo(peerId: string, digest: Digest): void;
+  /** It connected (again): what it missed on a connection that was dying is not held against it. */
+  connected(peerId: string): void;
 }
 
 export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
@@ -92,6 +94,11 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
     },
     isVain: (peerId, digest) => skipped.has(peerId) || negatives.has(`${peerId}/${digest}`),
     saidNo,
+    connected(peerId) {
+      skipped.delete(peerId);
+      misses.delete(peerId);
+      roundTrips.delete(peerId);
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 import { type Clock, type Timer } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
 import { createFactEmitter, type FactEmitter } from '../../core/facts.ts';
-import type { PeerNetwork, Shelf } from '../peer-network.ts';
+import type { PeerNetwork, RangeAnswer, Shelf } from '../peer-network.ts';
 import { borrowShelf } from './borrowed-shelf.ts';
 import { toErrorData } from './call-table.ts';
 import type { CallData, FromNetwork, Port, ToNetwork } from './messages.ts';
@@ -130,40 +130,44 @@ async function answer(
         id,
         item: { blobSize: range.blobSize, offset: range.offset, length: range.length },
       });
-      await sendBytes(range.body, id, entry, outlet);
+      await sendBytes(range, id, entry, outlet);
     }
   }
 }
 
 async function sendBytes(
-  body: AsyncIterable<Uint8Array>,
+  range: Pick<RangeAnswer, 'body' | 'length'>,
   id: number,
   entry: Running,
   { port, clock }: Outlet,
 ): Promise<void> {
   const { signal } = entry.abort;
-  let chunk = new Uint8Array(CHUNK);
+  // No more memory than there are bytes to come: small blobs are many.
+  let chunk: Uint8Array<ArrayBuffer> | undefined;
+  let left = range.length;
   let filled = 0;
   let flush: Timer | undefined;
   const send = (): void => {
     flush?.cancel();
     flush = undefined;
-    if (filled === 0) return;
+    if (chunk === undefined) return;
     entry.credit -= filled;
+    left -= filled;
     port.post({ kind: 'item', id, item: chunk.subarray(0, filled) }, [chunk.buffer]);
-    chunk = new Uint8Array(CHUNK);
+    chunk = undefined;
     filled = 0;
   };
   const wake = (): void => entry.more();
   signal.addEventListener('abort', wake);
   try {
-    for await (const bytes of body) {
+    for await (const bytes of range.body) {
       for (let start = 0; start < bytes.length;) {
-        const part = bytes.subarray(start, start + CHUNK - filled);
+        chunk ??= new Uint8Array(Math.min(CHUNK, Math.max(left, bytes.length - start)));
+        const part = bytes.subarray(start, start + chunk.length - filled);
         chunk.set(part, filled);
         filled += part.length;
         start += part.length;
-        if (filled === CHUNK) send();
+        if (filled === chunk.length) send();
       }
       if (filled > 0) flush ??= clock.setTimer(send, FLUSH_AFTER);
       while (entry.credit <= 0 && !signal.aborted)

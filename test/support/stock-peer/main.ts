@@ -46,7 +46,12 @@ function frames(stream: Stream): () => Promise<Frame | undefined> {
   const ready: Frame[] = [];
   let unread = Buffer.alloc(0);
   let ended = false;
+  let resuming = false;
   let wake = (): void => {};
+  // A pause inside resume() is half undone: it is done afterwards.
+  const pauseIfFull = (): void => {
+    if (!resuming && ready.length > 4 && stream.readStatus === 'readable') stream.pause();
+  };
   stream.addEventListener('message', (event) => {
     unread = Buffer.concat([unread, event.data.subarray()]);
     while (unread.length >= 4 && unread.length >= 4 + unread.readUIntBE(1, 3)) {
@@ -54,7 +59,7 @@ function frames(stream: Stream): () => Promise<Frame | undefined> {
       ready.push({ type: unread.readUInt8(0), body });
       unread = unread.subarray(4 + body.length);
     }
-    if (ready.length > 4) stream.pause();
+    pauseIfFull();
     wake();
   });
   stream.addEventListener('close', () => {
@@ -67,7 +72,10 @@ function frames(stream: Stream): () => Promise<Frame | undefined> {
       if (next !== undefined) return next;
       if (ended) return undefined;
       const woken = new Promise<void>((resolve) => (wake = resolve));
-      stream.resume();
+      resuming = true;
+      if (stream.readStatus === 'paused') stream.resume();
+      resuming = false;
+      pauseIfFull();
       await woken;
     }
   };
