@@ -69,6 +69,8 @@ export const limits = {
     /** A kept page past its time waits this long for the revalidation. */
     revalidateWait: 300,
     noCacheWait: 3 * second,
+    /** A request for a page that is not kept is made once more beside the first when nothing came for this long. */
+    secondTry: 8 * second,
     absenceKept: 24 * hour,
     /** A 404 for a name with a kept page is believed only when read again this much later. */
     absenceConfirm: minute,
@@ -357,6 +359,12 @@ export const limits = {
     ban: 24 * hour,
     bans: 4096,
     dialableFor: hour,
+
+    /** A thread of the network that ended begins anew after this, doubling with each that did not live as long as the longest. */
+    threadPause: second,
+    threadPauseMax: 5 * minute,
+    /** Verdicts kept for the next thread. */
+    threadVerdicts: 256,
   },
   store: {
     quota: 20e9,

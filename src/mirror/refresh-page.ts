@@ -13,6 +13,7 @@ import type { KeptPages, KnownState, PageState, ReadAnswer } from './kept-pages.
 import { momentNow, type Moment } from './page-age.ts';
 import { confirmed, judgeAbsence, judgePage, type Doubt, type KeptReading } from './page-rules.ts';
 import { parsePage } from './read-page.ts';
+import { withSecondTry } from './second-try.ts';
 import { isPassing, isSilence, type UpstreamHealth } from './upstream-health.ts';
 
 export type FlightEnd =
@@ -74,7 +75,12 @@ export function createPageFlights(deps: PageFlightsDeps): PageFlights {
     const checked = momentNow(clock);
     const kept = state?.kind === 'page' ? state : undefined;
     const validators = kept && { etag: kept.etag, lastModified: kept.lastModified };
-    const answer = await upstream.page(project, { signal, validators, noCache });
+    const request = (stop: AbortSignal): Promise<PageAnswer> =>
+      upstream.page(project, { signal: stop, validators, noCache });
+    // Only where somebody waits: with a kept page nobody does.
+    const answer = await (kept === undefined
+      ? withSecondTry(clock, limits.freshness.secondTry, request, signal)
+      : request(signal));
     const now = clock.now();
     if (answer.kind === 'page') return settlePage(project, kept, answer, checked, now);
     if (answer.kind === 'absent') {

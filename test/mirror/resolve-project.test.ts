@@ -176,6 +176,16 @@ test('a failing upstream is asked little and its recovery is noticed', async () 
   assert.equal(node.upstreamTroubled(), false);
 });
 
+test('a request that hangs is made once more within the wait, and the page comes', async () => {
+  const node = createPageNode();
+  node.upstream.answer = (call, signal) =>
+    node.upstream.calls.length === 1 ? hang(call, signal) : pageAnswer(node.clock, { serial: 1 });
+  const waiting = node.project(foo);
+  await node.clock.advance(9000);
+  assert.equal(page(await waiting).served.serial, '1');
+  assert.equal(node.upstream.calls.length, 2);
+});
+
 test('probes of a hanging upstream are few', async () => {
   const node = createPageNode();
   const names = Array.from({ length: 50 }, (_, i) => parseProjectName(`p${i}`));
@@ -246,7 +256,7 @@ test('what is not kept is waited for 12 s, or as long as the client can, and is 
   assert.deepEqual([first.value.kind, first.ms], ['unknown', 12_000]);
   const second = await timed(node.clock, node.project(foo, { wait: 25_000 }));
   assert.deepEqual([second.value.kind, second.ms], ['unknown', 25_000]);
-  assert.equal(node.upstream.calls.length, 1);
+  assert.equal(node.upstream.calls.length, 2, 'the request and its second try');
 });
 
 test('a persistent refusal of a page that is not kept is unknown, never absent', async () => {
