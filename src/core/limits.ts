@@ -280,6 +280,8 @@ export const limits = {
     streamWindow: 4 * MiB,
     streamReadBuffer: 8 * MiB,
     connectionStreams: 256,
+    /** Streams that a peer may open before our side has finished the handshake: at js-libp2p's 10, the 11th closes the connection. */
+    earlyStreams: 64,
     housekeeping: 15 * second,
     duplicateGrace: 500,
 

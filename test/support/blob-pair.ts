@@ -46,6 +46,7 @@ export async function createBareNode(): Promise<Libp2p> {
       yamux({
         maxInboundStreams: 600,
         maxOutboundStreams: 600,
+        maxEarlyStreams: 600,
         streamOptions: { maxStreamWindowSize: 4 << 20, maxReadBufferLength: 8 << 20 },
       }),
     ],

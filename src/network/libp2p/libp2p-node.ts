@@ -77,6 +77,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
         keepAliveInterval: network.pingEvery,
         maxInboundStreams: network.connectionStreams,
         maxOutboundStreams: network.connectionStreams,
+        maxEarlyStreams: network.earlyStreams,
         // A read buffer below twice the window aborts streams whose reader pauses.
         streamOptions: {
           maxStreamWindowSize: network.streamWindow,
