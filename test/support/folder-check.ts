@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** All files below `folder`, as paths relative to it. */
 async function filesBelow(folder: string): Promise<string[]> {
@@ -24,11 +25,26 @@ export interface FolderContent {
   readonly partials: readonly string[];
 }
 
+/** What a running node is just writing to rename it, or deleting, comes to rest within this, in ms. */
+const REST = 3000;
+
 /**
  * Fails when a file under its final name does not hash to it, or when something lies about that has no place. What a
  * killed node was just writing to rename it (`.new`) is for the next start to clear.
  */
 export async function checkFolder(dataDir: string, justKilled = false): Promise<FolderContent> {
+  const end = performance.now() + (justKilled ? 0 : REST);
+  for (;;) {
+    try {
+      return await lookInto(dataDir, justKilled);
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await delay(100);
+    }
+  }
+}
+
+async function lookInto(dataDir: string, justKilled: boolean): Promise<FolderContent> {
   const blobs: string[] = [];
   const partials = new Set<string>();
   for (const path of await filesBelow(dataDir)) {
