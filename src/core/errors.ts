@@ -40,6 +40,87 @@ export class IntegrityError extends FondueError {
   }
 }
 
+/**
+ * `*_TOO_LARGE` is over a limit, `*_MALFORMED` breaks the format, `*_WRONG_ROOT` leads to another root than the signed one.
+ * A bin's names must be normalized, ascending, and of that bin; its bytes must be the only encoding of what they say.
+ */
+export type IndexMapFault =
+  | 'BIN_TOO_LARGE'
+  | 'BIN_MALFORMED'
+  | 'BIN_NOT_CANONICAL'
+  | 'BIN_BAD_NAME'
+  | 'BIN_BAD_ORDER'
+  | 'BIN_FOREIGN_NAME'
+  | 'DELTA_TOO_LARGE'
+  | 'DELTA_MALFORMED'
+  | 'DELTA_NOT_CANONICAL'
+  | 'DELTA_BAD_NAME'
+  | 'DELTA_BAD_ORDER'
+  | 'DELTA_WRONG_ROOT'
+  | 'PROOF_MALFORMED'
+  | 'PROOF_WRONG_ROOT'
+  | 'LEAVES_MALFORMED'
+  | 'LEAVES_INCOMPLETE';
+
+/** Part of an index map (bin, delta, proof, leaf hashes) that breaks a rule of the format; `code` says which. */
+export class InvalidIndexMapError extends FondueError {
+  readonly code: IndexMapFault;
+  constructor(code: IndexMapFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** What can be wrong with a publisher's note, checkpoint, log, record or proof of misconduct. */
+export type LogFault =
+  | 'KEY_MALFORMED'
+  | 'KEY_WRONG_ID'
+  | 'KEY_UNSUPPORTED'
+  | 'KEY_AMBIGUOUS'
+  | 'NOTE_TOO_LARGE'
+  | 'NOTE_MALFORMED'
+  | 'NOTE_TOO_MANY_SIGNATURES'
+  | 'NOTE_UNKNOWN_KEY'
+  | 'NOTE_BAD_SIGNATURE'
+  | 'NOTE_EXTRA_SIGNATURE'
+  | 'CHECKPOINT_MALFORMED'
+  | 'CHECKPOINT_OTHER_ORIGIN'
+  | 'INCLUSION_FAILED'
+  | 'CONSISTENCY_FAILED'
+  | 'TILE_MALFORMED'
+  | 'RECORD_TOO_LARGE'
+  | 'RECORD_MALFORMED'
+  | 'RECORD_NOT_CANONICAL'
+  | 'RECORD_WRONG_SEQ'
+  | 'RECORD_OUT_OF_ORDER'
+  | 'ANNOUNCEMENT_TOO_LARGE'
+  | 'ANNOUNCEMENT_MALFORMED'
+  | 'HEAD_VALUE_TOO_LARGE'
+  | 'HEAD_VALUE_MALFORMED'
+  | 'HEAD_VALUE_OTHER_KEY'
+  | 'MISCONDUCT_TOO_LARGE'
+  | 'MISCONDUCT_MALFORMED'
+  | 'MISCONDUCT_UNPROVEN'
+  | 'MESSAGE_TOO_LARGE'
+  | 'MESSAGE_MALFORMED'
+  | 'LOG_DAMAGED';
+
+/**
+ * Part of a publisher's log that breaks a rule; `code` says which. `blame` is who is at fault when it came from a peer: a
+ * record's content was signed by its publisher, a key we don't know is nobody's fault, everything else its sender could check.
+ */
+export class InvalidLogError extends FondueError {
+  readonly code: LogFault;
+  constructor(code: LogFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+  get blame(): 'sender' | 'publisher' | 'nobody' {
+    if (this.code.startsWith('RECORD_')) return 'publisher';
+    return this.code === 'NOTE_UNKNOWN_KEY' ? 'nobody' : 'sender';
+  }
+}
+
 /** A page, archive or message that cannot be read as what it should be. */
 export class InvalidContentError extends FondueError {
   readonly code = 'INVALID_CONTENT';

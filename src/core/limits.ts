@@ -46,6 +46,10 @@ export const limits = {
     /** A small file in memory is opened again after this: the store counts the use, and what it dropped is noticed. */
     smallFileFresh: minute,
     pageCache: 64 * MiB,
+    /** Answers to pages in one piece, head and body: for the hottest only, the bodies are in `pageCache` too. */
+    warmAnswers: 8 * MiB,
+    /** Larger bodies follow their head in a piece of their own. */
+    warmJoined: 64 * KiB,
     copyBuffer: MiB,
     /** All copy buffers together; who finds none left copies in pieces of `copyPiece`. */
     copyMemory: 32 * MiB,
@@ -125,7 +129,22 @@ export const limits = {
     healthyWithin: minute,
   },
   /** The list of all projects: one entry, everything beside the entries, and the longest that reading it may take. */
-  list: { entryBytes: 64 * KiB, tagBytes: 256 * KiB, restBytes: 64 * KiB, fetch: 10 * minute },
+  /** What the catalog forgets (mirror/forget-old.ts): in batches, with a pause after each. */
+  catalog: {
+    pageKept: 90 * 24 * hour,
+    sweepFirst: hour,
+    sweepEvery: 24 * hour,
+    sweepBatch: 1000,
+    sweepPause: 200,
+  },
+  /** `compress`: how long a client waits for the list's compressed form, which is made once, in 3 to 5 s. */
+  list: {
+    entryBytes: 64 * KiB,
+    tagBytes: 256 * KiB,
+    restBytes: 64 * KiB,
+    fetch: 10 * minute,
+    compress: 8 * second,
+  },
   /** Finding a wheel's metadata: the next way begins when the one before took `stagger`; `wait` for peers; all ends at `flight`. */
   metadata: { stagger: 3 * second, wait: 3 * second, flight: 40 * second, flights: 256 },
   race: {
@@ -305,6 +324,9 @@ export const limits = {
     /** A deadline that fires so much too late says that this process was held up, not the peer. */
     askOwnDelay: 25,
     askSkipped: 10 * minute,
+    /** So many yeses in a row, the last within this time, and a peer is taken at its word: GET without HAVE. */
+    askLikely: 8,
+    askLikelyFor: minute,
     negativeKept: 10 * minute,
     negatives: 16_384,
     nobodyKept: minute,
@@ -367,6 +389,224 @@ export const limits = {
     threadPauseMax: 5 * minute,
     /** Verdicts kept for the next thread. */
     threadVerdicts: 256,
+    /** A status that is asked for waits so long for the thread's newest; then what is known has to do. */
+    threadStatusTime: 0.2 * second,
+  },
+  /** The signed index's map on the wire and on disk (design/index, "Index map"). */
+  indexMap: {
+    /** CBOR of a bin; as a blob it has one byte more. The real ones have at most 2 KiB. */
+    binBytes: 64 * KiB,
+    deltaBytes: MiB,
+    /** Bins in memory, verified. */
+    cacheBytes: 8 * MiB,
+    /** Changed bins of one change in memory; more wait in the overlay file. */
+    stagedBytes: 16 * MiB,
+    /** Bins read at once for one change, and bytes read at once while going through a base. */
+    parallelReads: 16,
+    readAhead: MiB,
+    /** A new base is written when this share of the bins differs from it, or the overlay file has this many bytes. */
+    overlayShare: 0.25,
+    overlayBytes: 128 * MiB,
+    /** With a join under way that keeps the overlay file from being compacted. */
+    overlayBytesMax: 5 * GiB,
+    views: 64,
+  },
+  /** Publishers' logs (design/index, "Record and log"). */
+  log: {
+    noteBytes: 64 * KiB,
+    signatures: 100,
+    /** tlog-cosignature has one byte for the length of a name. */
+    keyNameBytes: 255,
+    /** A log's own checkpoint, with one signature or two; a stranger's cosignatures may take a note to `noteBytes`. */
+    checkpointBytes: 4 * KiB,
+    /** Two records, two checkpoints and their proofs must fit into one message of misconduct. */
+    recordBytes: 24 * KiB,
+    urlBytes: KiB,
+    /** More than these are all ignored. */
+    retractions: 32,
+    reasonBytes: 200,
+    announcementBytes: 64 * KiB,
+    headValueBytes: 8 * KiB,
+    misconductBytes: 64 * KiB,
+    keyFileBytes: 4 * KiB,
+    policyBytes: 256 * KiB,
+    /** tlog-policy asks for at least 32 logs, witnesses and groups. */
+    policyItems: 256,
+  },
+  /** What peers say to each other about the signed index (design/index, "How it travels"). */
+  indexChannel: {
+    requestBytes: 64 * KiB,
+    /** An answer's default limit: a map of 886,324 names is 60 to 70 MB. */
+    answerBytes: 256 * MiB,
+    errorTextBytes: 200,
+    /** From the opening of the stream to the end of its request. */
+    requestTime: 5 * second,
+    /** No byte of an answer for this long: our handler's, and a peer's. */
+    handlerIdle: 30 * second,
+    answerIdle: 40 * second,
+    openTime: 10 * second,
+    slowReaderBytes: 64 * KiB,
+    slowReaderTime: 20 * second,
+    /** A small piece of an answer waits at most this long for company. */
+    flushAfter: 20,
+    answersPerPeer: 4,
+    answers: 32,
+    requestRate: 16,
+    requestBurst: 128,
+    busyRetry: 500,
+    /** Streams that a peer may have open to us; requests of all peers that are being received. */
+    streamsPerConnection: 16,
+    receivedBytes: 8 * MiB,
+    violationBan: hour,
+    peersKept: 4096,
+
+    messageBytes: 64 * KiB,
+    /** One RPC of gossipsub: an answer to IWANT holds several messages. */
+    rpcBytes: 256 * KiB,
+    /** Unsent bytes to one slow peer. */
+    outboundBytes: MiB,
+    messageRate: 50,
+    messageBurst: 500,
+    validations: 256,
+    validationsPerPeer: 32,
+    validationBytes: 4 * MiB,
+    validationTime: 5 * second,
+    /** So many rejected messages within the time, and the peer is left and kept out for an hour. */
+    rejects: 5,
+    rejectsWithin: hour,
+    rejectBan: hour,
+    heartbeat: second,
+    /** With at most so many listeners our own messages go to all of them at once. */
+    floodPeers: 8,
+    gossipMend: 5 * second,
+
+    valueBytes: 8 * KiB,
+    /** Values that others keep with us; one that was put anew within `valueFresh` stays. */
+    values: 64,
+    valueFresh: hour,
+    valueTime: minute,
+  },
+  /** What a node believes of the signed index (design/index). */
+  belief: {
+    /** Votes of the past that are remembered. */
+    votes: { perName: 4, perVoter: 50_000 },
+    /** So far ahead of this node's clock a record may be without being deferred. */
+    clockSlack: 10 * second,
+    fresh: 10 * minute,
+    /** A page whose age is greater is refused unless the user allows it. */
+    served: 24 * hour,
+    /** How long a page read in direct mode stands in for a quorum that has not reached its serial. */
+    bridge: 24 * hour,
+    /** A record's serial so far above the k-th highest is told of. */
+    serialLeap: 1_000_000,
+    /** Subjects that one voter may retract at once, and within `retractAgain`; how long one is in force. */
+    retractions: 32,
+    retractedSubjects: 4096,
+    retractionLife: 24 * hour,
+    retractAgain: 7 * 24 * hour,
+    /** How long a key still signs beside the successor that it named. */
+    rotation: 7 * 24 * hour,
+  },
+  /** Pages and the list as believed (mirror/believed). */
+  believed: {
+    pageFlight: minute,
+    /** The page before is served, as old as it is, while the believed one cannot be had, for so long after that was first seen. */
+    pageBefore: minute,
+    /** After this, retractions are looked at again although nothing new was heard: they end by time. */
+    recheck: 5 * second,
+    /** This node reads a page again to vote for it at most so often. */
+    readGap: minute,
+    /** The list of all projects is made again at most so often, and takes at most this share of the time. */
+    listEvery: minute,
+    listShare: 0.05,
+    /** The log tells so often that pages are served past their time. */
+    agedTold: 10 * minute,
+  },
+  /** A publisher's manners towards the upstream, and its records (design/index, "Record and log"). */
+  publish: {
+    interval: minute,
+    /** Requests at once, and begun within any second. */
+    parallel: 10,
+    perSecond: 20,
+    /** What an upstream that asks to be left alone gets: after 429, and after 503 (then that page alone waits longer). */
+    restMax: hour,
+    restOfOne: minute,
+    /** After so many failures in a row nothing but the list is asked for until the next look. */
+    failuresInRow: 10,
+    /** The list of all projects: on top of a changelog, or without one where it is larger than `cheapListBytes`. */
+    listWithChangelog: 10 * minute,
+    listAlone: 5 * minute,
+    cheapListBytes: 256 * KiB,
+    /** A list that lost more than this share of its names, and more than a few, is no list. */
+    listLoss: 0.01,
+    listLossFew: 8,
+    changelog: { encodedBytes: 32 * MiB, decodedBytes: 64 * MiB },
+    /** An upstream without a changelog is asked for one again after this. */
+    changelogProbe: hour,
+    changelogCalls: 20,
+    /** A page that is older than announced, or cannot be read, is read again after this, doubling. */
+    retryFirst: 2 * second,
+    retryMax: hour,
+    /** A project that the list lacks and whose page is there (quarantine), or the other way round, is looked at again after this. */
+    missingRecheck: 10 * minute,
+    /** Pages of a round that one look may ask for where nothing has serials and everything is published. */
+    roundPages: 600,
+    sweep: 7 * 24 * hour,
+    /** Of the sweep, what was missed is made up for so far back. */
+    sweepBehind: hour,
+    recordGap: 5 * second,
+    recordEvery: minute,
+    /** A heartbeat waits so long for a look that is under way. */
+    heartbeatGrace: 10 * second,
+    hintsPerMinute: 60,
+    hintPublishers: 256,
+    hintRetry: second,
+    /** How long a page stays pinned once the map has another one. */
+    pagesKept: 48 * hour,
+    leavesKept: 16,
+    deltasKept: 25 * hour,
+    dhtEvery: 15 * minute,
+    /** How long peers are asked for heads of this very log before the first record after a start. */
+    ownHeadTime: 5 * second,
+  },
+  /** A follower of publishers (mirror/follow). */
+  follow: {
+    antiEntropyEvery: 30 * second,
+    /** Of that, what chance adds or takes. */
+    antiEntropyJitter: 0.2,
+    /** Gossiped heads of one origin that come sooner are not passed on. */
+    gossipGap: 5 * second,
+    dhtEvery: 15 * minute,
+    /** An announcement and a map proof. */
+    bundleBytes: 160 * KiB,
+    /** Of one answer, and past bundles that are kept to be given. */
+    bundles: 64,
+    bundlesKept: 4096,
+    bundleTime: 5 * second,
+    /** A bin for which peers had no bundles is not asked for again before this. */
+    bundleRecheck: 10 * second,
+    /** A scope or `stale` set. */
+    namesBytes: 32 * MiB,
+    /** Records and deltas of a voter are kept this long for others; a follower further behind compares leaf hashes. */
+    recordsKept: 25 * hour,
+    rangeRecords: 20_000,
+    /** Leaf hashes of so many past records can be made and given. */
+    leavesKept: 16,
+    /** A head whose records cannot be had is tried again after this, doubling up to the longest. */
+    retryFirst: 500,
+    retryMax: 30 * second,
+    /** No part of an answer for this long. */
+    answerIdle: 20 * second,
+    /** A peer that sent what cannot be right is not asked for so long. */
+    faultPause: 10 * minute,
+    faultsKept: 1024,
+    headsKept: 256,
+    misconductKept: 64,
+    /** Bins that are checked and written at once. */
+    binsAtOnce: 1024,
+    alarmsKept: 64,
+    /** The highest time seen is written down this often. */
+    timeKept: minute,
   },
   store: {
     quota: 20e9,
@@ -382,6 +622,9 @@ export const limits = {
     /** A partial's log has one checksum each so many bytes: what a kill can cost. */
     partialSegment: MiB,
     partialSweep: 10 * minute,
+    /** A partial that will be no larger is gathered in memory, as long as all of those take no more than this. */
+    gatherMost: 256 * KiB,
+    gatherBytes: 32 * MiB,
     /** Last uses are written together. */
     touchFlush: 5 * second,
     /** After a failed write the catalog is opened anew only with this much free. */

@@ -1,0 +1,117 @@
+/**
+ * A new generation made from an old one. For each bin the new base has the version that most maps have, so that the overlays are as
+ * small as they can be. A bin that is missing or damaged stays missing: the maps keep its leaf hash and can be mended.
+ */
+import { UnavailableError } from '../../core/errors.ts';
+import { EMPTY_BIN } from '../../core/index-map/index-bin.ts';
+import { BINS } from '../../core/index-map/index-entry.ts';
+import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
+import { limits } from '../../core/limits.ts';
+import type { StoredBin } from './base-file.ts';
+import type { NewBin } from './bin-shelf.ts';
+import { type Generation, keyOf } from './generation.ts';
+import { leafAt } from './map-view.ts';
+import { type MapPlace, writeGeneration } from './open-generation.ts';
+
+/** A map whose state the new generation must have. */
+export interface CarriedView {
+  readonly name: string;
+  readonly leaves: Buffer;
+}
+
+/** `bins` become the base; `made` is a map that is exactly these. */
+export async function rewriteGeneration(
+  place: MapPlace,
+  old: Generation,
+  views: readonly CarriedView[],
+  bins: AsyncIterable<StoredBin>,
+  made?: string,
+): Promise<Generation> {
+  return await writeGeneration(place, old.number + 1, bins, async (generation) => {
+    for (const view of views) {
+      await copyMissing(old, generation, view.leaves);
+      const changed = differences(generation, view.leaves);
+      await generation.log.append([{ kind: 'map', name: view.name, fromBase: true, changed }]);
+    }
+    if (made !== undefined)
+      await generation.log.append([{ kind: 'map', name: made, fromBase: true, changed: new Map() }]);
+  });
+}
+
+/** The leaves in which these differ from the base. */
+export function differences({ base }: Generation, leaves: Buffer): Map<number, Buffer> {
+  const changed = new Map<number, Buffer>();
+  for (let number = 0; number < BINS; number++) {
+    const hash = leafAt(leaves, number);
+    if (!base.isLeaf(number, hash)) changed.set(number, hash);
+  }
+  return changed;
+}
+
+/** The bins of the new base, in order. */
+export async function* compactedBins(
+  old: Generation,
+  views: readonly CarriedView[],
+): AsyncGenerator<StoredBin> {
+  const leaves = commonLeaves(old, views);
+  let number = 0;
+  for await (const piece of old.base.readAll()) {
+    for (const based of piece) {
+      const hash = leafAt(leaves, number);
+      const isBase = based !== undefined && old.base.isLeaf(number, hash);
+      const bytes = isBase ? based : await readIfHere(old, number, hash);
+      yield { bytes: bytes ?? EMPTY_BIN, count: bytes === undefined ? 0 : (old.count(number, hash) ?? 0) };
+      number++;
+    }
+  }
+}
+
+/** The most frequent of those that are here; of equals the first. */
+function commonLeaves(old: Generation, views: readonly CarriedView[]): Buffer {
+  const common = Buffer.from(old.base.leaves);
+  for (let number = 0; number < BINS; number++) {
+    if (views.every(({ leaves }) => old.base.isLeaf(number, leafAt(leaves, number)))) continue;
+    const votes = new Map<string, { hash: Buffer; votes: number }>();
+    for (const { leaves } of views) {
+      const hash = leafAt(leaves, number);
+      const key = keyOf(hash);
+      const vote = votes.get(key) ?? { hash, votes: 0 };
+      if (old.count(number, hash) !== undefined) votes.set(key, { hash, votes: vote.votes + 1 });
+    }
+    let best = { hash: old.base.leaf(number), votes: 0 };
+    for (const vote of votes.values()) if (vote.votes > best.votes) best = vote;
+    common.set(best.hash, number * HASH_BYTES);
+  }
+  return common;
+}
+
+async function copyMissing(from: Generation, to: Generation, leaves: Buffer): Promise<void> {
+  let waiting: NewBin[] = [];
+  let bytesWaiting = 0;
+  for (let number = 0; number < BINS; number++) {
+    const hash = leafAt(leaves, number);
+    if (to.count(number, hash) !== undefined) continue;
+    const count = from.count(number, hash);
+    const bytes = count === undefined ? undefined : await readIfHere(from, number, hash);
+    if (bytes === undefined || count === undefined) continue;
+    waiting.push({ number, bytes, hash, count });
+    bytesWaiting += bytes.length;
+    if (bytesWaiting < limits.indexMap.readAhead) continue;
+    await to.put(waiting);
+    [waiting, bytesWaiting] = [[], 0];
+  }
+  await to.put(waiting);
+}
+
+async function readIfHere(
+  generation: Generation,
+  number: number,
+  hash: Buffer,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await generation.read(number, hash);
+  } catch (error) {
+    if (error instanceof UnavailableError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * One map over a shelf of bins: its Merkle tree (4 MiB) is in memory, its bins are wherever the shelf has them. Always true:
+ * the tree is that of the last durable commit, and no bin that does not fit its leaf hash is returned.
+ */
+import type { Digest } from '../../core/digest.ts';
+import { type BinChanges, changeBin } from '../../core/index-map/fit-bin.ts';
+import {
+  checkBinSize,
+  decodeKnownBin,
+  EMPTY_LEAF,
+  encodeBin,
+  type IndexBin,
+} from '../../core/index-map/index-bin.ts';
+import {
+  applyPart,
+  deltaByBin,
+  diffBins,
+  type IndexDelta,
+  joinDeltas,
+} from '../../core/index-map/index-delta.ts';
+import { binNumber, BINS, type IndexEntry } from '../../core/index-map/index-entry.ts';
+import { answerOf, type MapAnswer, type MapProof } from '../../core/index-map/map-proof.ts';
+import { checkLeaves, MerkleTree } from '../../core/index-map/merkle-tree.ts';
+import { HASH_BYTES, leafHash } from '../../core/index-map/tree-hash.ts';
+import { limits } from '../../core/limits.ts';
+import type { ProjectName } from '../../core/project-name.ts';
+import type { BinShelf, NewBin } from './bin-shelf.ts';
+import type { IndexMap, StagedChange } from './index-maps.ts';
+import { Staging } from './staging.ts';
+
+export class MapView implements IndexMap {
+  readonly name: string;
+  readonly #shelf: BinShelf;
+  #tree: MerkleTree;
+  #version = 0;
+  /** Undefined: to be counted. */
+  #count: number | undefined;
+
+  constructor(shelf: BinShelf, name: string, tree: MerkleTree) {
+    this.#shelf = shelf;
+    this.name = name;
+    this.#tree = tree;
+  }
+
+  root(): Digest {
+    return this.#tree.root();
+  }
+
+  get count(): number {
+    this.#count ??= this.#countAll();
+    return this.#count;
+  }
+
+  leaves(): Buffer {
+    return this.#tree.leaves();
+  }
+
+  async bin(number: number): Promise<Uint8Array> {
+    using reader = this.#shelf.reader();
+    return await reader.read(number, this.#tree.leaf(number));
+  }
+
+  async get(name: ProjectName): Promise<MapAnswer> {
+    const number = binNumber(name);
+    return answerOf(decodeKnownBin(await this.bin(number)), name);
+  }
+
+  prove(name: ProjectName): Promise<MapProof> {
+    return this.proveBin(binNumber(name));
+  }
+
+  async proveBin(number: number): Promise<MapProof> {
+    const path = this.#tree.path(number);
+    return { bin: await this.bin(number), path };
+  }
+
+  async *entries(): AsyncGenerator<readonly IndexEntry[]> {
+    using reader = this.#shelf.reader();
+    for await (const { bytes } of reader.readAll(this.leaves())) {
+      yield decodeKnownBin(bytes).entries;
+    }
+  }
+
+  async stage(delta: IndexDelta, options: { root?: Digest } = {}): Promise<StagedChange> {
+    const parts = deltaByBin(delta);
+    const change = this.#staging();
+    for (const group of groups([...parts.keys()])) {
+      await change.add(
+        await this.#changed(group, (bin, number) => applyPart(bin, parts.get(number) ?? { ...delta })),
+      );
+    }
+    return change.done(options.root);
+  }
+
+  async change(changes: BinChanges): Promise<StagedChange & { readonly delta: IndexDelta }> {
+    const wanted = deltaByBin({ ...changes, turned: [] });
+    const change = this.#staging();
+    const parts: IndexDelta[] = [];
+    for (const group of groups([...wanted.keys()])) {
+      const bins = await this.#changed(group, (bin, number) => {
+        const after = changeBin(bin, wanted.get(number) ?? changes);
+        parts.push(diffBins(bin, after, number));
+        return after;
+      });
+      await change.add(bins);
+    }
+    return { ...change.done(), delta: joinDeltas(parts) };
+  }
+
+  async stageLeaves(leaves: Uint8Array, options: { root?: Digest } = {}): Promise<StagedChange> {
+    checkLeaves(leaves);
+    const wanted = Buffer.from(leaves);
+    const change = this.#staging();
+    for (let number = 0; number < BINS; number++) {
+      const hash = leafAt(wanted, number);
+      if (!this.#tree.hasLeaf(number, hash)) change.leaf(number, hash);
+    }
+    return change.done(options.root);
+  }
+
+  /** For the store: the map was made anew and is durable. */
+  replace(tree: MerkleTree): void {
+    this.#tree = tree;
+    this.#version++;
+    this.#count = undefined;
+  }
+
+  /** For the store: bins came or went that may be this map's. */
+  recount(): void {
+    this.#count = undefined;
+  }
+
+  async #changed(
+    numbers: readonly number[],
+    work: (bin: IndexBin, number: number) => IndexBin,
+  ): Promise<NewBin[]> {
+    return await Promise.all(
+      numbers.map(async (number) => {
+        const after = work(decodeKnownBin(await this.bin(number)), number);
+        const bytes = encodeBin(after);
+        checkBinSize(bytes, number);
+        return { number, bytes, hash: leafHash(bytes), count: after.entries.length };
+      }),
+    );
+  }
+
+  #staging(): Staging {
+    const version = this.#version;
+    return new Staging(this.#shelf, {
+      name: this.name,
+      tree: this.#tree,
+      count: this.count,
+      check: () => {
+        if (this.#version !== version)
+          throw new Error(`the index map ${this.name} changed since this change was staged: stage it again`);
+      },
+      take: (plan, count) => {
+        this.#tree.take(plan);
+        this.#version++;
+        this.#count = count;
+      },
+    });
+  }
+
+  #countAll(): number {
+    const leaves = this.leaves();
+    let count = 0;
+    for (let number = 0; number < BINS; number++) {
+      const hash = leafAt(leaves, number);
+      if (!EMPTY_LEAF.equals(hash)) count += this.#shelf.count(number, hash) ?? 0;
+    }
+    return count;
+  }
+}
+
+export function emptyTree(): MerkleTree {
+  return MerkleTree.ofEqualLeaves(EMPTY_LEAF);
+}
+
+export function leafAt(leaves: Buffer, number: number): Buffer {
+  return leaves.subarray(number * HASH_BYTES, (number + 1) * HASH_BYTES);
+}
+
+function* groups(numbers: readonly number[]): Generator<number[]> {
+  const size = limits.indexMap.parallelReads;
+  for (let at = 0; at < numbers.length; at += size) yield numbers.slice(at, at + size);
+}

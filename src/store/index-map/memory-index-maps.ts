@@ -1,0 +1,108 @@
+/** Index maps in memory, for tests and the simulator: bins by their leaf hash, never dropped. */
+import { digestFromBytes, type Digest } from '../../core/digest.ts';
+import { StorageFullError, UnavailableError } from '../../core/errors.ts';
+import { EMPTY_BIN, EMPTY_LEAF } from '../../core/index-map/index-bin.ts';
+import { BINS } from '../../core/index-map/index-entry.ts';
+import { checkLeaves, LEAVES_BYTES, MerkleTree } from '../../core/index-map/merkle-tree.ts';
+import { leafHash } from '../../core/index-map/tree-hash.ts';
+import { limits } from '../../core/limits.ts';
+import type { BinReader, BinShelf, NewBin } from './bin-shelf.ts';
+import type { IndexMaps } from './index-maps.ts';
+import { emptyTree, leafAt, MapView } from './map-view.ts';
+import { newBins, packEntries } from './new-bins.ts';
+
+export function createMemoryIndexMaps(): IndexMaps {
+  const bins = new Map<Digest, { bytes: Uint8Array; count: number }>([
+    [digestFromBytes(EMPTY_LEAF), { bytes: EMPTY_BIN, count: 0 }],
+  ]);
+  const views = new Map<string, MapView>();
+  const committed = new Set<string>();
+  let queue: Promise<unknown> = Promise.resolve();
+  const next = (work: () => void): Promise<void> => {
+    const result = queue.then(work);
+    queue = result.catch(() => {});
+    return result;
+  };
+  const keep = (fresh: readonly NewBin[]): void => {
+    for (const { hash, bytes, count } of fresh)
+      bins.set(digestFromBytes(hash), { bytes: Uint8Array.from(bytes), count });
+  };
+  const read = async (number: number, hash: Uint8Array): Promise<Uint8Array> => {
+    const bin = bins.get(digestFromBytes(hash));
+    if (bin === undefined) throw new UnavailableError(`bin ${number} of the index map is missing`);
+    return bin.bytes;
+  };
+  const reader = (): BinReader => ({
+    read,
+    async *readAll(leaves) {
+      for (let number = 0; number < BINS; number++) {
+        const hash = leafAt(leaves, number);
+        if (!EMPTY_LEAF.equals(hash)) yield { number, bytes: await read(number, hash) };
+      }
+    },
+    [Symbol.dispose]() {},
+  });
+  const shelf: BinShelf = {
+    reader,
+    count: (_number, hash) => bins.get(digestFromBytes(hash))?.count,
+    put: async (fresh) => keep(fresh),
+    commit: (change, take) =>
+      next(() => {
+        change.check();
+        keep(change.bins);
+        committed.add(change.name);
+        take();
+      }),
+  };
+  function view(name: string): MapView {
+    if (name === '' || Buffer.byteLength(name) > 255)
+      throw new TypeError(`"${name}" is no name for an index map: 1 to 255 bytes`);
+    const known = views.get(name);
+    if (known !== undefined) return known;
+    if (views.size >= limits.indexMap.views)
+      throw new StorageFullError(`no room for another index map: there are ${limits.indexMap.views}`);
+    const made = new MapView(shelf, name, emptyTree());
+    views.set(name, made);
+    return made;
+  }
+  return {
+    view,
+    views: () => [...committed],
+    drop: (name) =>
+      next(() => {
+        views.get(name)?.replace(emptyTree());
+        views.delete(name);
+        committed.delete(name);
+      }),
+    async build(name, entries) {
+      const target = view(name);
+      const leaves = Buffer.alloc(LEAVES_BYTES);
+      const fresh: NewBin[] = [];
+      let number = 0;
+      for await (const { bytes, count } of await packEntries(entries)) {
+        const hash = leafHash(bytes);
+        leafAt(leaves, number).set(hash);
+        fresh.push({ number, bytes, hash, count });
+        number++;
+      }
+      await next(() => {
+        keep(fresh);
+        committed.add(name);
+        target.replace(MerkleTree.fromLeaves(leaves));
+      });
+    },
+    bin: async (hash) => bins.get(hash)?.bytes,
+    missing(leaves) {
+      checkLeaves(leaves);
+      const all = Buffer.from(leaves);
+      return Array.from({ length: BINS }, (_, number) => number).filter(
+        (number) => !bins.has(digestFromBytes(leafAt(all, number))),
+      );
+    },
+    async add(received) {
+      for (const batch of newBins(received)) keep(batch);
+    },
+    hold: () => ({ [Symbol.dispose]() {} }),
+    async [Symbol.asyncDispose]() {},
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * A change of one map while it is worked out. The map and its store stay as they are until the commit; changed bins beyond a
+ * bound wait in the store, where nothing uses them yet.
+ */
+import type { Digest } from '../../core/digest.ts';
+import { InvalidIndexMapError } from '../../core/errors.ts';
+import type { MerkleTree, TreePlan } from '../../core/index-map/merkle-tree.ts';
+import { limits } from '../../core/limits.ts';
+import type { BinShelf, NewBin } from './bin-shelf.ts';
+import type { StagedChange } from './index-maps.ts';
+
+/** The map as it was when the change began. */
+export interface StagedMap {
+  readonly name: string;
+  readonly tree: MerkleTree;
+  readonly count: number;
+  /** Throws when the map is another one by now. */
+  check(): void;
+  take(plan: TreePlan, count: number): void;
+}
+
+export class Staging {
+  readonly #shelf: BinShelf;
+  readonly #map: StagedMap;
+  readonly #changed = new Map<number, Buffer>();
+  readonly #counts = new Map<number, number>();
+  #bins: NewBin[] = [];
+  #waiting = 0;
+
+  constructor(shelf: BinShelf, map: StagedMap) {
+    this.#shelf = shelf;
+    this.#map = map;
+  }
+
+  /** A bin that the store must have. */
+  leaf(number: number, hash: Buffer): void {
+    this.#changed.set(number, hash);
+  }
+
+  async add(bins: readonly NewBin[]): Promise<void> {
+    for (const bin of bins) {
+      if (this.#map.tree.hasLeaf(bin.number, bin.hash)) continue;
+      this.#changed.set(bin.number, bin.hash);
+      this.#counts.set(bin.number, bin.count);
+      this.#bins.push(bin);
+      this.#waiting += bin.bytes.length;
+    }
+    if (this.#waiting <= limits.indexMap.stagedBytes) return;
+    await this.#shelf.put(this.#bins);
+    this.#bins = [];
+    this.#waiting = 0;
+  }
+
+  done(root?: Digest): StagedChange {
+    const { tree, name, check, take } = this.#map;
+    check();
+    const plan = tree.plan(this.#changed);
+    if (root !== undefined && plan.root !== root)
+      throw new InvalidIndexMapError(
+        'DELTA_WRONG_ROOT',
+        `what was given for the index map ${name} leads to the root ${plan.root}, not to the signed ${root}`,
+      );
+    const bins = this.#bins;
+    const changed = this.#changed;
+    const count = this.#newCount();
+    return {
+      root: plan.root,
+      count,
+      bins: [...changed.keys()],
+      commit: () =>
+        this.#shelf.commit(
+          {
+            name,
+            bins,
+            changed,
+            check: () => {
+              check();
+              this.#checkComplete(bins);
+            },
+          },
+          () => take(plan, count),
+        ),
+    };
+  }
+
+  #newCount(): number {
+    const { tree, name } = this.#map;
+    let { count } = this.#map;
+    for (const [number, hash] of this.#changed) {
+      const now = this.#counts.get(number) ?? this.#shelf.count(number, hash);
+      if (now === undefined) throw incomplete(name, number);
+      count += now - (this.#shelf.count(number, tree.leaf(number)) ?? 0);
+    }
+    return count;
+  }
+
+  /** What waited in the store may have been dropped since. */
+  #checkComplete(bins: readonly NewBin[]): void {
+    const held = new Set(bins.map(({ number }) => number));
+    for (const [number, hash] of this.#changed) {
+      if (!held.has(number) && this.#shelf.count(number, hash) === undefined)
+        throw incomplete(this.#map.name, number);
+    }
+  }
+}
+
+function incomplete(name: string, number: number): InvalidIndexMapError {
+  return new InvalidIndexMapError(
+    'LEAVES_INCOMPLETE',
+    `bin ${number} of the new index map ${name} is not here: add what is missing and stage it again`,
+  );
+}
