@@ -1,0 +1,56 @@
+/** What a publisher asks everybody to stop serving at once (design/index, "Retractions"): part of its records. */
+import { type Digest, isDigest } from '../digest.ts';
+import { isNormalized } from '../index-map/index-entry.ts';
+import { limits } from '../limits.ts';
+import type { ProjectName } from '../project-name.ts';
+import { isObject, readFields, recordFault } from './record-fields.ts';
+
+/** A project's normalized name, or one file. No name has a colon, so the two cannot be mistaken for each other. */
+export type RetractionSubject = ProjectName | `sha256:${Digest}`;
+
+export interface Retraction {
+  readonly subject: RetractionSubject;
+  /** For people: one line, at most 200 bytes. */
+  readonly reason: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly since: number;
+}
+
+/** Who retracts everything is not listened to: beyond the limit none counts, and `ignored` says how many were not. */
+export function retractionsInForce(retractions: readonly Retraction[]): {
+  readonly inForce: readonly Retraction[];
+  readonly ignored: number;
+} {
+  return retractions.length > limits.log.retractions
+    ? { inForce: [], ignored: retractions.length }
+    : { inForce: retractions, ignored: 0 };
+}
+
+/** Strictly ascending by subject. @throws InvalidLogError RECORD_MALFORMED */
+export function readRetractions(value: unknown): Retraction[] {
+  if (!Array.isArray(value)) return recordFault('RECORD_MALFORMED', 'has "retractions" that are no list');
+  let before = '';
+  return value.map((item: unknown) => {
+    if (!isObject(item)) return recordFault('RECORD_MALFORMED', 'has a retraction that is no object');
+    const fields = readFields(item);
+    const subject = fields.text('subject', isSubject) as RetractionSubject;
+    const reason = fields.text('reason', isReason);
+    const since = fields.time('since');
+    fields.end();
+    if (subject <= before)
+      recordFault('RECORD_MALFORMED', `has the retraction of ${subject} after that of ${before}`);
+    before = subject;
+    return { subject, reason, since };
+  });
+}
+
+function isSubject(text: string): boolean {
+  return text.startsWith('sha256:') ? isDigest(text.slice('sha256:'.length)) : isNormalized(text);
+}
+
+/** It ends up in logs and on terminals. */
+function isReason(text: string): boolean {
+  return (
+    Buffer.byteLength(text) <= limits.log.reasonBytes && !/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text)
+  );
+}
