@@ -29,6 +29,44 @@ export interface Facts {
   'peer:connected': { peerId: string; address: string; lan: boolean };
   'peer:disconnected': { peerId: string };
   'peer:banned': { peerId: string; reason: string; digest: Digest | undefined; until: number };
+  /** A gossiped message of the index and what became of it. */
+  'index:message-received': { peerId: string; bytes: number; verdict: 'accept' | 'ignore' | 'reject' };
+  /** Answers about the index, whole or broken off. */
+  'index:answer-sent': { peerId: string; bytes: number };
+  'index:answer-received': { peerId: string; bytes: number };
+  /** A record was stored and signed. */
+  'publisher:signed': {
+    origin: string;
+    size: number;
+    names: number;
+    changed: number;
+    stale: number;
+    complete: boolean;
+    serial: number;
+    observedAt: number;
+  };
+  /** Of a publisher's first import. */
+  'publisher:progressed': { done: number; total: number; project: ProjectName };
+  /** Something that its operator should know: a list that is not believed, a page that cannot be read. */
+  'publisher:noted': { message: string };
+  /** It signs no more; `message` says why and what to do. */
+  'publisher:stopped': { origin: string; message: string };
+  /** What is believed of the index changed by a voter's record. */
+  'head:advanced': { origin: string; seq: number; names: number; serial: number; observedAt: number };
+  /** Something about a publisher's log was refused; who is to blame for it. */
+  'record:refused': {
+    origin: string | undefined;
+    code: string;
+    message: string;
+    peerId: string | undefined;
+    blame: 'sender' | 'publisher' | 'nobody';
+  };
+  /** A publisher is proven to have signed what contradicts itself: it counts no more. */
+  'misconduct:proven': { origin: string; kind: string; digest: Digest };
+  /** Something about the index that its user should know: a clock, retractions, a leap. */
+  'index:alarmed': { message: string };
+  /** A believed page was served past its ten minutes; told rarely. */
+  'index:aged': { ageSeconds: number };
   'storage:full': { message: string };
   /** Something in the data folder was damaged and mended; `message` says what was lost. */
   'storage:repaired': { message: string };

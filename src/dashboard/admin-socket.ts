@@ -22,7 +22,7 @@ type Action = (body: unknown, options: ActionOptions) => Promise<unknown>;
 /** Listens on `path`; a socket file left by a node that was killed is replaced (the folder's lock keeps others out). */
 export async function openAdminSocket(path: string, administration: Administration): Promise<AdminSocket> {
   const actions: Readonly<Record<string, Action>> = {
-    status: async () => administration.status(),
+    status: () => administration.status(),
     warm: (body, options) => administration.warm(readWanted(body), options),
     pin: (body, options) => administration.pin(readWanted(body), options),
     unpin: (body, options) => administration.unpin(readWanted(body), options),

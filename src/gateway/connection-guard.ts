@@ -11,11 +11,17 @@ import { problemOnSocket, RequestError } from './http-errors.ts';
 const TELLING = 32;
 
 export interface ConnectionGuard {
-  connected(socket: Socket): void;
+  /** False: it is being told 503. */
+  connected(socket: Socket): boolean;
   /** False: this request is not to be answered, its connection is being closed. */
   begin(request: IncomingMessage, response: ServerResponse): boolean;
+  /** The same for who tells the end of the answer by `leave`. */
+  enter(socket: Socket): boolean;
+  leave(socket: Socket): void;
   /** Closes what is idle now, and each other connection when it has its answer. */
   drain(): void;
+  /** Closes all. */
+  cut(): void;
 }
 
 export function createConnectionGuard(bounds: { connections: number; pipelined: number }): ConnectionGuard {
@@ -37,13 +43,34 @@ export function createConnectionGuard(bounds: { connections: number; pipelined: 
     socket.end(problemOnSocket(new RequestError('CROWDED', message)));
   };
 
+  const enter = (socket: Socket): boolean => {
+    if (refused.has(socket)) return false;
+    const requests = (atWork.get(socket) ?? 0) + 1;
+    if (requests > bounds.pipelined || socket.destroyed) {
+      socket.destroy();
+      return false;
+    }
+    idle.delete(socket);
+    atWork.set(socket, requests);
+    return true;
+  };
+
+  const leave = (socket: Socket): void => {
+    const left = (atWork.get(socket) ?? 1) - 1;
+    if (left > 0) atWork.set(socket, left);
+    else if (atWork.delete(socket) && !socket.destroyed) {
+      if (draining) socket.destroySoon();
+      idle.add(socket);
+    }
+  };
+
   return {
     connected(socket) {
       if (idle.size + atWork.size >= bounds.connections) {
         const [longest] = idle;
         if (longest === undefined) {
           refuse(socket);
-          return;
+          return false;
         }
         idle.delete(longest);
         longest.destroy();
@@ -53,30 +80,22 @@ export function createConnectionGuard(bounds: { connections: number; pipelined: 
         idle.delete(socket);
         atWork.delete(socket);
       });
+      return true;
     },
     begin(request, response) {
       const { socket } = request;
-      if (refused.has(socket)) return false;
-      const requests = (atWork.get(socket) ?? 0) + 1;
-      if (requests > bounds.pipelined || socket.destroyed) {
-        socket.destroy();
-        return false;
-      }
-      idle.delete(socket);
-      atWork.set(socket, requests);
-      response.once('close', () => {
-        const left = (atWork.get(socket) ?? 1) - 1;
-        if (left > 0) atWork.set(socket, left);
-        else if (atWork.delete(socket) && !socket.destroyed) {
-          if (draining) socket.destroySoon();
-          idle.add(socket);
-        }
-      });
+      if (!enter(socket)) return false;
+      response.once('close', () => leave(socket));
       return true;
     },
+    enter,
+    leave,
     drain() {
       draining = true;
       for (const socket of idle) socket.destroy();
+    },
+    cut() {
+      for (const socket of [...idle, ...atWork.keys()]) socket.destroy();
     },
   };
 }

@@ -41,6 +41,12 @@ export function likelyStart(exchange: Exchange, etag: string | undefined): numbe
   return range.kind === 'range' && range.start < limits.file.bytes ? range.start : 0;
 }
 
+export const BYTES = 'application/octet-stream';
+
+export function digestEtag(digest: Digest): string {
+  return `"${digest}"`;
+}
+
 /** Files never change under their digest; what has none may. Never a content coding, whatever the client would take. */
 export function fileHeaders(digest: Digest | undefined, source: SourceKind): string[] {
   const caching = digest === undefined ? 'no-cache' : 'max-age=31536000, immutable, public';

@@ -10,7 +10,7 @@ import { parseProjectName } from '../core/project-name.ts';
 import type { FileLookup, FileRef, Mirror, OpenedFile, Patience } from '../mirror/mirror.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Exchange } from './exchange.ts';
-import { fileHeaders, likelyStart, rangeHeader, selectRange } from './file-range.ts';
+import { BYTES, digestEtag, fileHeaders, likelyStart, rangeHeader, selectRange } from './file-range.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { RequestError } from './http-errors.ts';
 import { notModified, sendBuffer } from './send.ts';
@@ -29,7 +29,6 @@ export interface FileDeps {
 }
 
 const METADATA = '.metadata';
-const BYTES = 'application/octet-stream';
 
 export async function serveFiles(deps: FileDeps, exchange: Exchange): Promise<void> {
   const { segments } = exchange.path;
@@ -96,7 +95,7 @@ function missing(answer: Missing, filename: string, why: string): Error {
 }
 
 function etagOf(ref: FileRef): string | undefined {
-  return ref.digest === undefined ? undefined : `"${ref.digest}"`;
+  return ref.digest === undefined ? undefined : digestEtag(ref.digest);
 }
 
 async function serveMetadata(deps: FileDeps, exchange: Exchange, ref: FileRef): Promise<void> {
@@ -104,7 +103,7 @@ async function serveMetadata(deps: FileDeps, exchange: Exchange, ref: FileRef): 
   if (answer.kind !== 'metadata')
     throw missing(answer, `${ref.filename}${METADATA}`, 'this file has no metadata');
   const { body, digest, source } = answer;
-  const etag = `"${digest}"`;
+  const etag = digestEtag(digest);
   const headers = fileHeaders(digest, source);
   if (notModified(exchange, etag, headers)) return;
   const { status, start, end, headers: more } = selectRange(exchange, etag, body.length);
@@ -196,7 +195,7 @@ function sendWhole(
   file?: OpenedFile,
 ): void {
   const source = file?.source ?? 'disk';
-  const etag = digest === undefined ? undefined : `"${digest}"`;
+  const etag = digest === undefined ? undefined : digestEtag(digest);
   const headers = fileHeaders(digest, source);
   if (etag !== undefined && notModified(exchange, etag, headers)) return;
   const { status, start, end, headers: more } = selectRange(exchange, etag, body.length);

@@ -7,10 +7,12 @@
  */
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { sleep, type Clock } from '../core/clock.ts';
 import { FondueError } from '../core/errors.ts';
 import type { FactEmitter } from '../core/facts.ts';
 import { limits as defaults } from '../core/limits.ts';
+import { urlHost } from '../core/url-host.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import type { HealthReport, NodeStatus } from '../mirror/status.ts';
 import { createBufferPool } from './buffer-pool.ts';
@@ -20,16 +22,20 @@ import { createEventStream } from './event-stream.ts';
 import { Exchange } from './exchange.ts';
 import { serveFiles } from './file-routes.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
+import { isFromAnotherSite } from './cross-site.ts';
 import { createHostCheck } from './host-check.ts';
 import { RequestError } from './http-errors.ts';
-import { closeServer, createHttpServer, listen, refuseUnreadable } from './http-server.ts';
+import { closeServer, createHttpServer, listen, refuseSilent, refuseUnreadable } from './http-server.ts';
 import { createMetrics } from './metrics.ts';
 import { createPageRenderings } from './page-renderings.ts';
 import { servePages } from './page-routes.ts';
+import { createPlainRequests } from './plain-requests.ts';
 import { parseRequestPath } from './request-path.ts';
 import { sendProblem } from './send.ts';
 import { serveService, type StaticPage } from './service-routes.ts';
 import { createSmallFileCache } from './small-file-cache.ts';
+import { createWarmAnswers } from './warm-answers.ts';
+import { createWarmLane } from './warm-lane.ts';
 
 export interface GatewayDeps {
   readonly mirror: Mirror;
@@ -83,6 +89,9 @@ export async function createGateway(deps: GatewayDeps, config: GatewayConfig): P
   const exchangeDeps = { clock, facts, limits };
   const services = { ...deps, events, metrics, limits };
 
+  const plain = createPlainRequests();
+  const answers = createWarmAnswers({ mirror, renderings, smallFiles, clock, limits });
+
   const admit = (request: IncomingMessage, response: ServerResponse, route: string): Exchange => {
     const path = parseRequestPath(request.url ?? '', limits.urlBytes);
     if (!hostAllowed(path.authority ?? request.headers.host, request.socket.localAddress)) {
@@ -93,6 +102,9 @@ export async function createGateway(deps: GatewayDeps, config: GatewayConfig): P
       const message = 'this is a mirror: it answers GET and HEAD';
       throw new RequestError('METHOD_NOT_ALLOWED', message, ['Allow', 'GET, HEAD']);
     }
+    if (isFromAnotherSite(request.headers))
+      throw new RequestError('CROSS_SITE', 'pages of other sites get nothing here');
+    plain.learn(request);
     return new Exchange(exchangeDeps, request, response, path, route);
   };
   const answer =
@@ -115,7 +127,17 @@ export async function createGateway(deps: GatewayDeps, config: GatewayConfig): P
   const nothing = answer('none', (exchange) => serveService(services, exchange));
   const guard = createConnectionGuard(limits);
   const app = fastify({
-    serverFactory: (handler) => createHttpServer(limits, guard, handler),
+    serverFactory: (handler) =>
+      createHttpServer(
+        limits,
+        guard,
+        (toHttp) => {
+          const silent = (socket: Socket): void => refuseSilent(limits, socket);
+          const lane = { plain, answers, guard, hostAllowed, clock, facts, limits };
+          return createWarmLane({ ...lane, toHttp, refuseSilent: silent });
+        },
+        handler,
+      ),
     clientErrorHandler: (error, socket) => refuseUnreadable(limits, error, socket),
     frameworkErrors: (_error, request, reply) => nothing(request, reply),
     exposeHeadRoutes: false,
@@ -161,11 +183,4 @@ export async function createGateway(deps: GatewayDeps, config: GatewayConfig): P
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** A host to be reached by: loopback where all addresses are bound. */
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
 }

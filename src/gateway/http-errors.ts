@@ -15,6 +15,7 @@ type RequestFault =
   | 'URL_TOO_LONG'
   | 'RANGE_NOT_SATISFIABLE'
   | 'MISDIRECTED'
+  | 'CROSS_SITE'
   | 'HEADERS_TOO_LARGE'
   | 'CROWDED';
 
@@ -33,6 +34,7 @@ export class RequestError extends FondueError {
 const STATUS: Readonly<Record<string, number>> = {
   BAD_REQUEST: 400,
   INVALID_NAME: 400,
+  CROSS_SITE: 403,
   NOT_FOUND: 404,
   NO_ROUTE: 404,
   METHOD_NOT_ALLOWED: 405,

@@ -11,7 +11,15 @@ import { problemOnSocket, RequestError } from './http-errors.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-export function createHttpServer(limits: GatewayLimits, guard: ConnectionGuard, handler: Handler): Server {
+/** Makes what a new connection comes to first; `toHttp` gives it to Node's `http`. */
+type Lane = (toHttp: (socket: Socket) => void) => (socket: Socket) => void;
+
+export function createHttpServer(
+  limits: GatewayLimits,
+  guard: ConnectionGuard,
+  lane: Lane,
+  handler: Handler,
+): Server {
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytes,
@@ -26,8 +34,20 @@ export function createHttpServer(limits: GatewayLimits, guard: ConnectionGuard, 
       if (guard.begin(request, response)) handler(request, response);
     },
   );
-  server.on('connection', (socket) => guard.connected(socket));
+  // What `http` itself does with a connection: the only listeners that there are yet.
+  const own = server.listeners('connection');
+  const toHttp = (socket: Socket): void => {
+    for (const listener of own) listener.call(server, socket);
+  };
+  const enter = lane(toHttp);
+  server.removeAllListeners('connection');
+  server.on('connection', (socket) => (guard.connected(socket) ? enter : toHttp)(socket));
   return server;
+}
+
+/** A connection on which nothing came in time. */
+export function refuseSilent(limits: GatewayLimits, socket: Socket): void {
+  refuseUnreadable(limits, Object.assign(new Error('silent'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
 }
 
 interface UnreadableError extends Error {
@@ -109,5 +129,6 @@ export async function closeServer(
   guard.drain();
   await Promise.race([closed, grace]);
   server.closeAllConnections();
+  guard.cut();
   await closed;
 }

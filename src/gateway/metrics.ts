@@ -2,9 +2,10 @@
  * Prometheus metrics (`/metrics`): counted from facts, or asked of the status at the moment of the scrape. Always true: the
  * labels are from short fixed lists, never names, digests or peers.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { FactEmitter, FactName, Facts } from '../core/facts.ts';
 import type { NodeStatus } from '../mirror/status.ts';
+import { createRequestMetrics } from './request-metrics.ts';
 
 export interface Metrics extends Disposable {
   readonly contentType: string;
@@ -20,20 +21,7 @@ export function createMetrics(facts: FactEmitter, status: () => NodeStatus | Pro
   const counter = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> =>
     new Counter({ name: `fondue_${name}`, help, labelNames, registers: [registry] });
 
-  const requests = counter('http_requests_total', 'Requests answered.', ['route', 'status']);
-  const seconds = new Histogram({
-    name: 'fondue_http_request_seconds',
-    help: 'From a request to the end of its answer.',
-    labelNames: ['route'],
-    buckets: [0.001, 0.005, 0.025, 0.1, 0.3, 1, 3, 12, 60],
-    registers: [registry],
-  });
-  on('served:request', ({ route, status, ms }) => {
-    requests.inc({ route, status });
-    seconds.observe({ route }, ms / 1000);
-  });
-  const served = counter('served_bytes_total', 'Bytes of bodies sent to clients.', ['source']);
-  on('served:bytes', ({ source, bytes }) => served.inc({ source }, bytes));
+  const requests = createRequestMetrics(facts);
   const fetched = counter('fetched_bytes_total', 'Verified bytes fetched.', ['source']);
   on('blob:fetched', ({ bytes }) => {
     fetched.inc({ source: 'peer' }, bytes.peer);
@@ -67,10 +55,11 @@ export function createMetrics(facts: FactEmitter, status: () => NodeStatus | Pro
     async text() {
       const now = await status();
       statusGauges.forEach(([, , read], at) => gauges[at]?.set(read(now)));
-      return registry.metrics();
+      return `${requests.text()}\n\n${await registry.metrics()}`;
     },
     [Symbol.dispose]() {
       for (const stop of stops) stop();
+      requests[Symbol.dispose]();
     },
   };
 }

@@ -16,6 +16,8 @@ const compressors = { gzip: promisify(gzip), zstd: promisify(zstdCompress) };
 
 export interface PageRenderings {
   body(served: ServedPage, format: 'json' | 'html', coding: ContentCoding): Promise<Uint8Array>;
+  /** What was made before and is kept. */
+  peek(served: ServedPage, format: 'json' | 'html', coding: ContentCoding): Uint8Array | undefined;
   readonly bytes: number;
 }
 
@@ -42,7 +44,7 @@ export function createPageRenderings(maxBytes: number): PageRenderings {
     format: 'json' | 'html',
     coding: ContentCoding,
   ): Promise<Uint8Array> {
-    const key = `${served.page.name} ${served.version} ${format} ${coding}`;
+    const key = keyOf(served, format, coding);
     const known = kept.get(key) ?? making.get(key);
     if (known !== undefined) return known;
     const made = make(served, format, coding);
@@ -58,10 +60,15 @@ export function createPageRenderings(maxBytes: number): PageRenderings {
 
   return {
     body,
+    peek: (served, format, coding) => kept.get(keyOf(served, format, coding)),
     get bytes() {
       return kept.calculatedSize;
     },
   };
+}
+
+function keyOf(served: ServedPage, format: 'json' | 'html', coding: ContentCoding): string {
+  return `${served.page.name} ${served.version} ${format} ${coding}`;
 }
 
 /** Changes when the rendering does: a client's copy of what an older program made is not confirmed. */
@@ -69,8 +76,13 @@ const RENDERING = '1';
 
 /** Strong: differs wherever the bytes or the type do. */
 export function pageEtag(served: ServedPage, contentType: string, coding: ContentCoding): string {
+  return formEtag(served.version.slice(0, 32), contentType, coding);
+}
+
+/** For a version of anything that is rendered in several forms. */
+export function formEtag(version: string, contentType: string, coding: ContentCoding): string {
   const form = contentType.startsWith('text/') ? 'text' : contentType.slice(contentType.lastIndexOf('+') + 1);
-  return `"${served.version.slice(0, 32)}-${RENDERING}-${form}${coding === 'identity' ? '' : `-${coding}`}"`;
+  return `"${version}-${RENDERING}-${form}${coding === 'identity' ? '' : `-${coding}`}"`;
 }
 
 function linksOf(served: ServedPage): PageLinks {

@@ -24,18 +24,24 @@ export interface BufferedAnswer {
 
 export function sendBuffer(exchange: Exchange, answer: BufferedAnswer, idleTime: number): void {
   const { response } = exchange;
-  const { status = 200, type, body, etag, headers, source } = answer;
+  const { status = 200, body, etag, headers, source } = answer;
   if (etag !== undefined && notModified(exchange, etag, headers)) return;
   limitIdle(response, idleTime);
-  const own = ['Content-Type', type, 'Content-Length', String(body.length), ...NO_SNIFF];
-  if (etag !== undefined) own.push('ETag', etag);
-  response.writeHead(status, [...own, ...headers]);
+  response.writeHead(status, bufferHeaders(answer));
   if (exchange.head) {
     response.end();
     return;
   }
   response.end(body);
   if (source !== undefined) exchange.sent(source, body.length);
+}
+
+/** All headers of an answer whose body is in memory, names and values in turn. */
+export function bufferHeaders(answer: Pick<BufferedAnswer, 'type' | 'body' | 'etag' | 'headers'>): string[] {
+  const { type, body, etag, headers } = answer;
+  const own = ['Content-Type', type, 'Content-Length', String(body.length), ...NO_SNIFF];
+  if (etag !== undefined) own.push('ETag', etag);
+  return [...own, ...headers];
 }
 
 /** Answers 304 when the client has this already. */

@@ -74,6 +74,7 @@ const ABSENT = { kind: 'absent' } as const;
 
 export function createMirrorDouble(): MirrorDouble {
   const answers = new Map<string, (patience: Patience | undefined) => Promise<ProjectAnswer>>();
+  const fresh = new Map<string, ProjectAnswer & { kind: 'page' }>();
   const files: { file: DoubleFile; open: () => OpenedFile; options: FileOptions }[] = [];
   const metadata = new Map<string, Awaited<ReturnType<Mirror['metadata']>>>();
   // Bounded: the benchmark asks millions of times.
@@ -98,10 +99,14 @@ export function createMirrorDouble(): MirrorDouble {
         ...served,
       };
       const facts = { ageSeconds: 10, freshSeconds: 590, stale: false, source: 'disk' as const, ...answer };
-      answers.set(page.name, async () => ({ kind: 'page', served: full, ...facts }));
+      const given = { kind: 'page' as const, served: full, ...facts };
+      answers.set(page.name, async () => given);
+      if (given.stale) fresh.delete(page.name);
+      else fresh.set(page.name, given);
       return full;
     },
     putAnswer(name, answer) {
+      fresh.delete(name);
       answers.set(name, typeof answer === 'function' ? answer : async () => answer);
     },
     putFile(options) {
@@ -119,6 +124,7 @@ export function createMirrorDouble(): MirrorDouble {
       note('project', name, patience);
       return (await answers.get(name)?.(patience)) ?? { kind: 'absent', ageSeconds: 1, freshSeconds: 599 };
     },
+    freshProject: (name) => fresh.get(name),
     async projectList() {
       return { kind: 'unknown', reason: 'no list here', retryAfterSeconds: 3 };
     },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { createPageRenderings } from '../../src/gateway/page-renderings.ts';
 import { createMirrorDouble, digestOf, makePage } from './mirror-double.ts';
@@ -317,7 +317,14 @@ test('the list of projects is streamed, and a failure in its middle is a broken 
   }
   let fail = false;
   node.mirror.override({
-    projectList: async () => ({ kind: 'list', body: list(fail), ageSeconds: 100, stale: false }),
+    projectList: async () => ({
+      kind: 'list',
+      body: list(fail),
+      coding: 'identity',
+      version: 'v1',
+      ageSeconds: 100,
+      stale: false,
+    }),
   });
   const good = await node.ask('/simple/', { headers: { accept: JSON_TYPE } });
   assert.equal(good.text, '{"projects":[]}');
@@ -330,6 +337,55 @@ test('the list of projects is streamed, and a failure in its middle is a broken 
   const bad = await node.ask('/simple/', { headers: { accept: JSON_TYPE } });
   assert.notEqual(bad.broken, undefined);
   assert.ok(returned);
+});
+
+test('the list of projects has a validator for each form, and what is not sent is closed', async () => {
+  await using node = await startGateway();
+  let open = 0;
+  const asked: unknown[] = [];
+  async function* list(): AsyncGenerator<Uint8Array> {
+    try {
+      yield Buffer.alloc(0);
+      yield gzipSync('{"projects":[]}');
+    } finally {
+      open--;
+    }
+  }
+  node.mirror.override({
+    async projectList(_, wanted) {
+      asked.push(wanted?.coding);
+      open++;
+      const body = list();
+      await body.next();
+      const coding = wanted?.coding === 'gzip' ? 'gzip' : 'identity';
+      return { kind: 'list', body, coding, version: 'v1', ageSeconds: 100, stale: false };
+    },
+  });
+  const headers = { accept: JSON_TYPE, 'accept-encoding': 'gzip' };
+  const packed = await node.ask('/simple/', { headers });
+  assert.equal(packed.headers['content-encoding'], 'gzip');
+  assert.equal(packed.headers['vary'], 'Accept, Accept-Encoding');
+  assert.equal(gunzipSync(packed.body).toString(), '{"projects":[]}');
+  const plain = await node.ask('/simple/', { headers: { accept: JSON_TYPE } });
+  assert.equal(plain.headers['content-encoding'], undefined);
+  const page = await node.ask('/simple/', { headers: { accept: HTML_TYPE, 'accept-encoding': 'gzip' } });
+  const text = await node.ask('/simple/', { headers: { accept: 'text/html', 'accept-encoding': 'gzip' } });
+  const etags = [packed, plain, page, text].map((answer) => answer.headers['etag']);
+  assert.equal(new Set(etags).size, 4, String(etags));
+  for (const etag of etags) assert.match(String(etag), /^"/);
+  const same = await node.ask('/simple/', { headers: { ...headers, 'if-none-match': String(etags[0]) } });
+  assert.deepEqual([same.status, same.text, same.headers['etag']], [304, '', etags[0]]);
+  assert.equal(same.headers['vary'], 'Accept, Accept-Encoding');
+  const other = await node.ask('/simple/', { headers: { ...headers, 'if-none-match': String(etags[1]) } });
+  assert.equal(other.status, 200);
+  // The list cannot be had compressed now: it comes as it is, and says so.
+  const fallen = await node.ask('/simple/', { headers: { accept: JSON_TYPE, 'accept-encoding': 'zstd' } });
+  assert.equal(fallen.headers['content-encoding'], undefined);
+  assert.equal(fallen.headers['etag'], etags[1]);
+  const head = await node.ask('/simple/', { headers, method: 'HEAD' });
+  assert.equal(head.headers['etag'], etags[0]);
+  assert.equal(open, 0, 'every list is closed');
+  assert.equal(asked.at(-1), 'gzip');
 });
 
 test('a redirect never leads off the gateway, whatever the name', async () => {

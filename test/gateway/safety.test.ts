@@ -45,6 +45,48 @@ test('the host of a URL in absolute form counts, not the Host header beside it',
   assert.match(await rawAsk(node, 'GET http://localhost/-/health HTTP/1.1\r\nHost: x'), /^HTTP\/1.1 200 /);
 });
 
+test('a page of another site gets nothing and makes nothing be fetched; a client, our own page and a link do', async () => {
+  await using node = await startGateway();
+  node.mirror.putPage(makePage('flask', [{}]));
+  const paths = [
+    '/',
+    '/simple/flask/',
+    '/simple/',
+    '/-/status',
+    '/-/events',
+    '/metrics',
+    `/files/${'a'.repeat(64)}/f-1.tar.gz`,
+  ];
+  for (const path of paths) {
+    for (const site of ['cross-site', 'same-site']) {
+      for (const mode of ['no-cors', 'cors', 'navigate\r\nSec-Fetch-Dest: iframe']) {
+        const headers = `Sec-Fetch-Site: ${site}\r\nSec-Fetch-Mode: ${mode}\r\nOrigin: https://evil.example`;
+        const answer = await rawAsk(node, `GET ${path} HTTP/1.1\r\n${host}\r\n${headers}`);
+        assert.match(answer, /^HTTP\/1.1 403 /, path);
+        assert.doesNotMatch(answer, /access-control-allow-origin/i);
+      }
+    }
+  }
+  assert.deepEqual(node.mirror.asked, []);
+  for (const headers of [
+    'Origin: https://evil.example',
+    'Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors',
+    'Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document',
+    'Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document',
+  ]) {
+    for (const path of ['/', '/simple/flask/', '/-/status', '/-/health', '/metrics']) {
+      // Twice: the second may come from what was prepared.
+      for (let i = 0; i < 2; i++) {
+        const answer = await rawAsk(node, `GET ${path} HTTP/1.1\r\n${host}\r\n${headers}`);
+        assert.match(answer, /^HTTP\/1.1 200 /, `${path} ${headers}`);
+        assert.doesNotMatch(answer, /access-control-allow-origin/i);
+      }
+    }
+    const options = await rawAsk(node, `OPTIONS /-/status HTTP/1.1\r\n${host}\r\n${headers}`);
+    assert.doesNotMatch(options, /access-control-allow/i);
+  }
+});
+
 test('a Host is judged by what it names', () => {
   const check = createHostCheck('0.0.0.0', ['Cache.Example:8381', '192.0.2.7']);
   for (const [name, local, allowed] of [
