@@ -6,6 +6,8 @@ import { sleep, type Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
 import { PeerError } from '../core/errors.ts';
 import type { FactEmitter } from '../core/facts.ts';
+import type { HeadValueRules } from './index-channel.ts';
+import { createMemoryIndexMember, type MemoryIndexMember } from './memory-index-channel.ts';
 import { createMemoryPeerRecords, type MemoryPeerRecords } from './memory-peer-records.ts';
 import { memoryRange } from './memory-range.ts';
 import type {
@@ -53,6 +55,8 @@ export interface MemoryNodeOptions {
   /** Connected to all nodes that are there already (default) or to none: then it is found through provider records only. */
   readonly connected?: boolean;
   readonly facts?: FactEmitter;
+  /** Of values in the DHT; without them every one is refused. */
+  readonly headValues?: HeadValueRules;
 }
 
 /** A node of the world, with what tests want to see and to change. */
@@ -87,7 +91,9 @@ export interface WorldMember {
   uploaded: number;
   activeGets: number;
   busyAnswers: number;
-  onConnected: Set<() => void>;
+  onConnected: Set<(peerId: string) => void>;
+  readonly onDisconnected: Set<(peerId: string) => void>;
+  readonly index: MemoryIndexMember;
 }
 
 const HAVE_DEADLINE = 150;
@@ -103,11 +109,14 @@ export function createMemoryWorld(deps: { clock: Clock }): MemoryWorld {
     if (!one || !other || one === other || one.closed || other.closed || one.links.has(b)) return;
     one.links.add(b);
     other.links.add(a);
-    for (const member of [one, other]) for (const listener of member.onConnected) listener();
+    for (const listener of one.onConnected) listener(b);
+    for (const listener of other.onConnected) listener(a);
   };
   const disconnect = (a: string, b: string): void => {
-    members.get(a)?.links.delete(b);
-    members.get(b)?.links.delete(a);
+    const [one, other] = [members.get(a), members.get(b)];
+    if (!one?.links.delete(b) || !other?.links.delete(a)) return;
+    for (const listener of one.onDisconnected) listener(b);
+    for (const listener of other.onDisconnected) listener(a);
   };
   return {
     connect,
@@ -126,7 +135,23 @@ export function createMemoryWorld(deps: { clock: Clock }): MemoryWorld {
         activeGets: 0,
         busyAnswers: 0,
         onConnected: new Set(),
+        onDisconnected: new Set(),
+        index: createMemoryIndexMember(
+          { clock: deps.clock, rules: options.headValues, facts: options.facts },
+          {
+            peerId: options.peerId,
+            peers: () => (self.closed ? [] : [...self.links]),
+            member: (peerId) => (self.links.has(peerId) ? members.get(peerId)?.index : undefined),
+            latency: (peerId) => members.get(peerId)?.behaviour.latency ?? 0,
+            leave: (peerId) => disconnect(self.peerId, peerId),
+            onUnlinked(listener) {
+              self.onDisconnected.add(listener);
+              return () => void self.onDisconnected.delete(listener);
+            },
+          },
+        ),
       };
+      self.onConnected.add((peerId) => self.index.connected(peerId));
       if (members.has(self.peerId)) throw new Error(`two nodes called ${self.peerId}`);
       const others = [...members.keys()];
       members.set(self.peerId, self);
@@ -247,6 +272,7 @@ function createMemoryNode(deps: { clock: Clock }, world: World, facts: FactEmitt
       world.disconnect(self.peerId, peerId);
       facts?.emit('peer:banned', { peerId, reason: 'wrong-bytes', digest: verdict.digest, until });
     },
+    index: self.index.channel,
     peerConnected: (options) => nextConnection(self, options?.signal),
     status: () => memoryStatus(self, records),
     async [Symbol.asyncDispose]() {

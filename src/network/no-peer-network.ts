@@ -1,5 +1,6 @@
 /** The peer network of a node that has none (`--listen none`): nobody is asked, nobody is told. */
 import { PeerError } from '../core/errors.ts';
+import { createNoIndexChannel } from './no-index-channel.ts';
 import type { Holder, PeerNetwork } from './peer-network.ts';
 
 export function createNoPeerNetwork(): PeerNetwork {
@@ -14,6 +15,7 @@ export function createNoPeerNetwork(): PeerNetwork {
     advertise: () => undefined,
     withdraw: () => undefined,
     judge: () => undefined,
+    index: createNoIndexChannel(),
     peerConnected: (options) => never(options?.signal),
     status: () => ({
       state: 'off',

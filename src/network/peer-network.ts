@@ -3,9 +3,15 @@
  * knows libp2p), `memory-peer-network.ts` (tests) and `no-peer-network.ts`. Contract suite: `test/contracts/peer-network.ts`.
  */
 import type { Digest } from '../core/digest.ts';
+import type { IndexChannel } from './index-channel.ts';
 
 export interface PeerCallOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface AskOptions extends PeerCallOptions {
+  /** The blob's size is known: a peer that had all that was asked of it lately may be yielded unasked, without a size. */
+  readonly sizeKnown?: boolean | undefined;
 }
 
 /** A peer that says it holds a blob, connected now. */
@@ -15,7 +21,7 @@ export interface Holder {
   readonly lan: boolean;
   /** Has given verified bytes before: its first bytes may go to a client before the hash is known. */
   readonly proven: boolean;
-  /** Size it claims for the blob; undefined when it was not asked (a provider record only). */
+  /** Size it claims for the blob; undefined when it was not asked. */
   readonly size: number | undefined;
   /** Its last known load, 0 idle to 255 full. */
   readonly load: number;
@@ -57,6 +63,13 @@ export interface Shelf {
   /** Size of a blob that may be shared; undefined for absent and private alike. */
   size(digest: Digest): number | undefined;
   open(digest: Digest): Promise<ShelfReader | undefined>;
+  /**
+   * All of a small blob at once into `target`, unchecked: whoever sends it hashes it. Its length; undefined when it has to be
+   * opened.
+   */
+  readWhole?(digest: Digest, target: Uint8Array): number | undefined;
+  /** Where the shared blobs' files lie, if they do: `<folder>/<first two digits>/<digest>`. Another thread may read them there. */
+  readonly folder?: string | undefined;
   /** A blob that was read whole for a peer and did not fit its name: quarantine. */
   reportCorrupt(digest: Digest): void;
   /** All that may be announced, newest first. */
@@ -96,7 +109,7 @@ export interface PeerNetwork extends AsyncDisposable {
    * HAVE to connected peers: LAN first, then at most 8 others, each with its own deadline. Yields those that hold the
    * blob as they answer and ends when all asked have answered or missed their deadline. Remembers negatives.
    */
-  ask(digest: Digest, options?: PeerCallOptions): AsyncIterable<Holder>;
+  ask(digest: Digest, options?: AskOptions): AsyncIterable<Holder>;
   /** Provider records: looks up, dials (bounded), asks, and yields holders as they are reached. `none` is remembered for 60 s. */
   find(digest: Digest, options?: PeerCallOptions): AsyncIterable<Holder>;
   /** A range of a blob from a connected peer. Throws PeerError. */
@@ -108,5 +121,10 @@ export interface PeerNetwork extends AsyncDisposable {
   judge(peerId: string, verdict: Verdict): void;
   /** Resolves when a peer connects (a reason to ask again). */
   peerConnected(options?: PeerCallOptions): Promise<void>;
+  /** As it is now; where the network runs in another thread, as it was within the last second. */
   status(): NetworkStatus;
+  /** Only there: when it resolves `status()` is as of now, unless that took too long. Never throws. */
+  refreshStatus?(): Promise<void>;
+  /** What nodes say to each other about the signed index. */
+  readonly index: IndexChannel;
 }

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { PeerError, type PeerFailure } from '../../src/core/errors.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import type { Holder, PeerNetwork, Shelf } from '../../src/network/peer-network.ts';
+import { eventually } from '../support/eventually.ts';
 import { createMemoryShelf, digestOf, someBytes } from '../support/memory-shelf.ts';
 
 export interface PeerNetworkWorld extends AsyncDisposable {
@@ -167,7 +168,9 @@ export function testPeerNetwork(name: string, createWorld: () => Promise<PeerNet
       const liar = await world.node(shelf);
       const asker = await world.node(createMemoryShelf());
       asker.judge(liar.peerId, { kind: 'wrong-bytes', digest });
-      const banned = asker.status().banned;
+      // The status of a network in another thread comes a moment later.
+      await eventually('it is listed', () => asker.status().banned.length === 1);
+      const { banned } = asker.status();
       assert.deepEqual(
         banned.map(({ peerId, reason, digest }) => ({ peerId, reason, digest })),
         [{ peerId: liar.peerId, reason: 'wrong-bytes', digest }],
@@ -183,11 +186,11 @@ export function testPeerNetwork(name: string, createWorld: () => Promise<PeerNet
       const connected = first.peerConnected();
       const second = await world.node(createMemoryShelf());
       await connected;
+      await eventually('it is listed', () => first.status().state === 'connected');
       assert.deepEqual(
         first.status().peers.map((peer) => peer.peerId),
         [second.peerId],
       );
-      assert.equal(first.status().state, 'connected');
     });
 
     it('does not ask a peer again for what it had not', async () => {

@@ -1,6 +1,7 @@
 /** What peers may do to the serving side, over real streams. Time is a fake clock's; only the network is real. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Digest } from '../../src/core/digest.ts';
 import { limits } from '../../src/core/limits.ts';
 import { encodeRequest, type BlobRequest } from '../../src/network/blob-protocol/requests.ts';
 import { bytesOf, peerFailure } from '../contracts/peer-network.ts';
@@ -66,6 +67,41 @@ describe('a peer that is served', () => {
       assert.ok(server.shelf.corrupt.includes(digest));
     }
     assert.equal(server.shelf.open_, 0);
+  });
+
+  it('gets a small blob that the shelf can give at once without its being opened, hashed all the same', async () => {
+    await using server = await createBlobNode();
+    await using client = await createBlobNode();
+    await connect(client.libp2p, server.libp2p);
+    const files = new Map<string, Uint8Array>();
+    server.shelf.readWhole = (digest, target) => {
+      const bytes = files.get(digest);
+      if (bytes) target.set(bytes.subarray(0, target.length));
+      return bytes && Math.min(bytes.length, target.length);
+    };
+    const got = async (digest: Digest, offset = 0): Promise<Buffer> => {
+      const answer = await client.service.range(server.peerId, { digest, offset });
+      return Buffer.from(await bytesOf(answer.body));
+    };
+    for (const size of [1, 65_503, 65_504, 200_000]) {
+      const bytes = someBytes(size, size);
+      const digest = server.shelf.put(bytes);
+      files.set(digest, bytes);
+      assert.ok(Buffer.from(bytes).equals(await got(digest)), `${size}`);
+      assert.deepEqual(server.shelf.opened, [], 'not opened');
+      const altered = bytes.slice();
+      altered[size >> 1] = (altered[size >> 1] ?? 0) ^ 1;
+      files.set(digest, altered);
+      await assert.rejects(got(digest), peerFailure('unreadable'));
+      assert.equal(server.shelf.corrupt.at(-1), digest);
+      server.shelf.put(bytes);
+      files.set(digest, bytes.subarray(1));
+      assert.ok(Buffer.from(bytes).equals(await got(digest)), 'what it has not whole is opened');
+      files.set(digest, bytes);
+      await got(digest, 1);
+      assert.equal(server.shelf.opened.splice(0).length, 2, 'and a part, which no hash can vouch for');
+    }
+    assert.equal(server.service.totals().activeGets, 0);
   });
 
   it('gets an error for a file that is shorter than it should be, which is reported', async () => {

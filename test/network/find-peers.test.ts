@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { sleep } from '../../src/core/clock.ts';
+import { PeerError } from '../../src/core/errors.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { limits } from '../../src/core/limits.ts';
 import { askPeers } from '../../src/network/libp2p/ask-peers.ts';
@@ -51,6 +52,7 @@ function asking(script: Record<string, Scripted>) {
     record: (peerId) => ({
       proven: script[peerId]?.proven ?? false,
       goodput: undefined,
+      load: 0,
       slowUntil: script[peerId]?.slow === true ? 1e9 : undefined,
     }),
   };
@@ -117,6 +119,42 @@ describe('asking connected peers', () => {
     await together;
     script['paused'] = { size: 1 };
     assert.deepEqual(await ask(), ['paused']);
+  });
+
+  it('takes a proven peer that had all it was asked for at its word, once the size is known, until it says no', async () => {
+    const script: Record<string, Scripted> = { good: { size: 1, proven: true }, stranger: { size: 1 } };
+    const { clock, deps, asked } = asking(script);
+    const name = (i: number): Digest => i.toString(16).padStart(64, '0') as Digest;
+    let next = 0;
+    const ask = async (sizeKnown: boolean): Promise<{ found: (number | undefined)[]; asked: string[] }> => {
+      asked.length = 0;
+      const found = holdersOf(askPeers(deps, name(next++), { sizeKnown }));
+      await clock.advance(limits.network.askTimeMax);
+      return { found: (await found).map(({ size }) => size), asked: [...asked].sort() };
+    };
+    for (let i = 0; i < limits.network.askLikely; i++)
+      assert.deepEqual((await ask(true)).asked, ['good', 'stranger'], `after ${i} answers`);
+    assert.deepEqual(await ask(true), { found: [undefined, 1], asked: ['stranger'] });
+    assert.deepEqual((await ask(false)).asked, ['good', 'stranger'], 'whoever wants the size has it asked');
+    deps.questions.saidNo('good', name(9999));
+    assert.deepEqual((await ask(true)).asked, ['good', 'stranger']);
+    for (let i = 0; i < limits.network.askLikely; i++) await ask(true);
+    assert.deepEqual((await ask(true)).asked, ['stranger']);
+    await clock.advance(limits.network.askLikelyFor);
+    assert.deepEqual((await ask(true)).asked, ['good', 'stranger'], 'a minute later');
+  });
+
+  it('goes on to a proven peer that is too busy for questions, and to no other', async () => {
+    const clock = createFakeClock();
+    const questions = createPeerQuestions({
+      clock,
+      isLan: () => false,
+      record: (peerId) => ({ proven: peerId === 'good', goodput: undefined }),
+      have: (peerId) => Promise.reject(new PeerError({ peerId, failure: 'busy', retryAfter: 500 }, 'busy')),
+    });
+    const holder = await questions.ask('good', digest, {});
+    assert.deepEqual([holder?.size, holder?.load], [undefined, 255]);
+    assert.equal(await questions.ask('stranger', digest, {}), undefined);
   });
 
   it('counts no miss where our own clock came late', async () => {

@@ -4,6 +4,11 @@
  */
 import { HEAD_BYTES, checkHead, frameType, ProtocolViolation, type Incoming } from './frames.ts';
 
+/** Whether a frame of this type and length is read or passed over; throws ProtocolViolation. */
+export interface HeadCheck {
+  (type: number, length: number): 'read' | 'skip';
+}
+
 export interface FrameSink {
   /** A DATA frame of `length` bytes begins. */
   dataFrame(length: number): void;
@@ -22,7 +27,9 @@ export interface FrameParser {
 
 const EMPTY = new Uint8Array(0);
 
-export function createFrameParser(incoming: Incoming, sink: FrameSink): FrameParser {
+export function createFrameParser(incoming: Incoming | HeadCheck, sink: FrameSink): FrameParser {
+  const check: HeadCheck =
+    typeof incoming === 'string' ? (type, length) => checkHead(incoming, type, length) : incoming;
   const head = new Uint8Array(HEAD_BYTES);
   let headFilled = 0;
   let broken = false;
@@ -36,7 +43,7 @@ export function createFrameParser(incoming: Incoming, sink: FrameSink): FramePar
   const begin = (): void => {
     type = head[0] as number;
     left = ((head[1] as number) << 16) | ((head[2] as number) << 8) | (head[3] as number);
-    skipping = checkHead(incoming, type, left) === 'skip';
+    skipping = check(type, left) === 'skip';
     if (type === frameType.data && !skipping) sink.dataFrame(left);
     else if (!skipping && left > 0) content = new Uint8Array(left);
     filled = 0;

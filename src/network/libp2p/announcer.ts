@@ -35,6 +35,8 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
   const { network } = limits;
   /** When each blob is due, wall time; oldest blob first. */
   const due = new Map<Digest, number>();
+  /** Those of them that a record may exist of, from this run. */
+  const told = new Set<Digest>();
   const closing = new AbortController();
   let timer: Timer | undefined;
   let working: Promise<void> | undefined;
@@ -45,14 +47,20 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
     return at === undefined ? soon : Math.max(soon, at + network.announceRefresh);
   };
   const drop = (digest: Digest): void => {
+    told.delete(digest);
     if (due.delete(digest)) deps.unprovide(digest).catch(() => undefined);
+  };
+  /** The oldest beyond the bound: on a busy node its turn seldom came, and then there is nothing to delete. */
+  const pushOut = (digest: Digest): void => {
+    if (told.has(digest) || deps.providedAt(digest) !== undefined) drop(digest);
+    else due.delete(digest);
   };
   const add = (digest: Digest, at: number): void => {
     due.delete(digest);
     due.set(digest, at);
     for (const oldest of due.keys()) {
       if (due.size <= network.announced) break;
-      drop(oldest);
+      pushOut(oldest);
     }
   };
   /** Fills the places that withdrawn blobs left. */
@@ -76,13 +84,14 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
     if (digest === undefined) return network.announceEvery;
     if (!deps.canAnnounce()) return network.announcePause;
     using limit = deadline(clock, network.announceTime, closing.signal);
-    let told = 0;
+    told.add(digest);
+    let peers = 0;
     try {
-      told = await orAborted(deps.provide(digest, limit.signal), limit.signal);
+      peers = await orAborted(deps.provide(digest, limit.signal), limit.signal);
     } catch {
       // Counted as nobody told.
     }
-    if (told === 0) return network.announcePause;
+    if (peers === 0) return network.announcePause;
     // Withdrawn meanwhile: `provide` wrote our own record anew.
     if (due.has(digest)) due.set(digest, clock.now() + network.announceRefresh);
     else await deps.unprovide(digest).catch(() => undefined);

@@ -2,7 +2,7 @@
 import type { Clock, Randomness } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
 import { limits } from '../../core/limits.ts';
-import type { Holder, PeerCallOptions } from '../peer-network.ts';
+import type { AskOptions, Holder } from '../peer-network.ts';
 import { inCompletionOrder } from './completion-order.ts';
 import type { ConnectedPeer } from './peer-directory.ts';
 import type { PeerQuestions } from './peer-questions.ts';
@@ -12,6 +12,7 @@ interface PeerRecord {
   readonly goodput: number | undefined;
   /** Monotonic time until which it is asked last. */
   readonly slowUntil: number | undefined;
+  readonly load: number;
 }
 
 export interface AskDeps {
@@ -24,10 +25,13 @@ export interface AskDeps {
   record(peerId: string): PeerRecord;
 }
 
+/** Made once: an error takes its stack when it is made. */
+const LEFT = new Error('nobody waits for this answer any more');
+
 export async function* askPeers(
   deps: AskDeps,
   digest: Digest,
-  options: PeerCallOptions = {},
+  options: AskOptions = {},
 ): AsyncGenerator<Holder> {
   const { signal } = options;
   signal?.throwIfAborted();
@@ -40,12 +44,34 @@ export async function* askPeers(
   const stop = signal === undefined ? leave.signal : AbortSignal.any([signal, leave.signal]);
   try {
     const asked = [...near, ...bestOf(deps, far).slice(0, limits.network.askedOthers)];
-    const answers = asked.map(({ peerId }) => deps.questions.ask(peerId, digest, { signal: stop }));
+    const [likely, others] = apart(deps, asked, options.sizeKnown === true);
+    for (const holder of likely) yield holder;
+    const answers = others.map(({ peerId }) => deps.questions.ask(peerId, digest, { signal: stop }));
     for await (const holder of inCompletionOrder(answers)) if (holder !== undefined) yield holder;
     signal?.throwIfAborted();
   } finally {
-    leave.abort();
+    leave.abort(LEFT);
   }
+}
+
+/** Those who give verified bytes, have had all that was asked for lately, and are not busy: nothing is gained by a HAVE. */
+function apart(
+  deps: AskDeps,
+  asked: readonly ConnectedPeer[],
+  sizeKnown: boolean,
+): [likely: Holder[], others: ConnectedPeer[]] {
+  if (!sizeKnown) return [[], [...asked]];
+  const likely: Holder[] = [];
+  const others: ConnectedPeer[] = [];
+  for (const peer of asked) {
+    const { peerId, lan } = peer;
+    const { proven, goodput, load, slowUntil } = deps.record(peerId);
+    const slow = slowUntil !== undefined && slowUntil > deps.clock.monotonic();
+    if (!proven || slow || load >= limits.race.hedgeLoad || !deps.questions.isLikely(peerId))
+      others.push(peer);
+    else likely.push({ peerId, lan, proven, size: undefined, load, goodput });
+  }
+  return [likely, others];
 }
 
 /** Proven before unknown before slow; among equals at random, so that no peer is asked by everybody. */

@@ -3,7 +3,7 @@
  * along, and its last frame goes out only when the hash fits; file, place and memory are given back on every way out.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { deadline, type Clock } from '../../core/clock.ts';
+import { deadline, type Clock, type Deadline } from '../../core/clock.ts';
 import { limits } from '../../core/limits.ts';
 import { encodeAnswer, errorCode, type BlobAnswer, type ErrorCode } from '../blob-protocol/answers.ts';
 import type { Asker, GetSlots, Place } from '../blob-protocol/get-slots.ts';
@@ -32,6 +32,8 @@ export interface GetContext {
 
 /** One is sent while the next is read; a few more are held by libp2p. */
 const BUFFERED = 6 * PIECE;
+const BUSY: BlobAnswer = { kind: 'busy', retryMs: limits.blob.busyRetry };
+const UNFIT = 'the file does not fit its name';
 
 /** The last answer of a GET that gave no (more) bytes; undefined when all were sent. */
 export async function serveGet(
@@ -39,47 +41,86 @@ export async function serveGet(
   request: GetRequest,
   context: GetContext,
 ): Promise<BlobAnswer | undefined> {
-  const wanted = request.deadlineMs === 0 ? limits.blob.deadline : request.deadlineMs;
-  using late = deadline(deps.clock, Math.min(wanted, limits.blob.deadlineMax), context.signal);
-  const place = await enter(deps, context, late.signal);
-  if (place === 'busy') return { kind: 'busy', retryMs: limits.blob.busyRetry };
-  if (place === 'late') return failure(errorCode.deadline, 'no place came free in time');
+  const entered = Promise.withResolvers<void>();
+  const place = deps.slots.enter(context.asker, entered.resolve);
+  if (!place) return BUSY;
+  let held = false;
   try {
-    if (!deps.budget.take(BUFFERED)) return { kind: 'busy', retryMs: limits.blob.busyRetry };
-    try {
-      return await send(deps, request, { ...context, place }, late.signal);
-    } finally {
-      deps.budget.give(BUFFERED);
+    using waiting = place.running ? undefined : lateness(deps, request, context);
+    if (waiting) {
+      const refused = await waitToEnter(deps, entered.promise, waiting.signal, context);
+      if (refused) return refused;
     }
+    held = deps.budget.take(BUFFERED);
+    if (!held) return BUSY;
+    const placed = { ...context, place };
+    const small = readSmall(deps, request);
+    if (small !== undefined) return await sendSmall(deps, request, placed, small);
+    using late = waiting ?? lateness(deps, request, context);
+    return await send(deps, request, placed, late.signal);
   } finally {
+    if (held) deps.budget.give(BUFFERED);
     place.leave();
   }
 }
 
+/** Aborts when no byte was sent in time, and when the stream closes. */
+function lateness({ clock }: GetDeps, { deadlineMs }: GetRequest, { signal }: GetContext): Deadline {
+  const wanted = deadlineMs === 0 ? limits.blob.deadline : deadlineMs;
+  return deadline(clock, Math.min(wanted, limits.blob.deadlineMax), signal);
+}
+
 /** Waits a short while for a place. */
-async function enter(
-  deps: GetDeps,
-  context: GetContext,
+async function waitToEnter(
+  { clock }: GetDeps,
+  entered: Promise<void>,
   late: AbortSignal,
-): Promise<Place | 'busy' | 'late'> {
-  const entered = Promise.withResolvers<void>();
-  const place = deps.slots.enter(context.asker, entered.resolve);
-  if (!place) return 'busy';
-  using wait = deadline(deps.clock, limits.blob.waitTime, late);
+  context: GetContext,
+): Promise<BlobAnswer | undefined> {
+  using wait = deadline(clock, limits.blob.waitTime, late);
   try {
-    await orAborted(entered.promise, wait.signal);
-    return place;
+    await orAborted(entered, wait.signal);
+    return undefined;
   } catch {
-    place.leave();
     context.signal.throwIfAborted();
-    return late.aborted ? 'late' : 'busy';
+    return late.aborted ? failure(errorCode.deadline, 'no place came free in time') : BUSY;
   }
+}
+
+interface Placed extends GetContext {
+  readonly place: Place;
+}
+
+/** All of a small blob that the shelf can give at once: opening it by way of the other thread costs ten times as much. */
+function readSmall({ shelf, buffers }: GetDeps, request: GetRequest): Piece | undefined {
+  const { digest, offset } = request;
+  const size = shelf.size(digest);
+  if (shelf.readWhole === undefined || size === undefined || size === 0 || size > PIECE) return undefined;
+  if (offset > 0 || (request.length ?? size) < size) return undefined;
+  const buffer = buffers.take();
+  if (shelf.readWhole(digest, buffer.content.subarray(0, size)) === size)
+    return { buffer, at: 0, length: size };
+  buffers.give(buffer);
+  return undefined;
+}
+
+async function sendSmall(
+  deps: GetDeps,
+  { digest }: GetRequest,
+  context: Placed,
+  piece: Piece,
+): Promise<BlobAnswer | undefined> {
+  const { length } = piece;
+  const ok = encodeAnswer({ kind: 'ok', blobSize: length, offset: 0, length });
+  const hash = createHash('sha256');
+  const good = await sendPiece(deps, { ...context, digest, hash, end: length }, piece, ok);
+  return good ? undefined : failure(errorCode.unreadable, UNFIT);
 }
 
 async function send(
   deps: GetDeps,
   request: GetRequest,
-  context: GetContext & { readonly place: Place },
+  context: Placed,
   late: AbortSignal,
 ): Promise<BlobAnswer | undefined> {
   const opening = deps.shelf.open(request.digest);
@@ -108,9 +149,7 @@ async function send(
 }
 
 interface Sending extends GetContext {
-  readonly place: Place;
   readonly digest: GetRequest['digest'];
-  readonly reader: ShelfReader;
   /** Only when the whole blob is sent. */
   readonly hash: Hash | undefined;
   readonly end: number;
@@ -125,39 +164,46 @@ interface Piece {
 
 async function sendPieces(
   deps: GetDeps,
-  sending: Sending,
+  sending: Sending & Placed & { readonly reader: ShelfReader },
   ok: Uint8Array,
   first: Piece,
 ): Promise<BlobAnswer | undefined> {
-  const { hash, end, writer, signal } = sending;
-  const { buffers } = deps;
+  const { end, signal } = sending;
   let turn = 0;
   for (let piece = first; ;) {
-    const { buffer, at, length } = piece;
-    hash?.update(buffer.content.subarray(0, length));
-    const after = at + length;
-    const last = after === end;
-    const good = !last || hash === undefined || hash.digest('hex') === sending.digest;
-    const following = last ? undefined : readPiece(buffers, sending.reader, after, end);
+    const after = piece.at + piece.length;
+    const read = (): Promise<Piece> => readPiece(deps.buffers, sending.reader, after, end);
+    const following = after === end ? undefined : read();
     // Rejections are met at its await below.
     following?.catch(() => undefined);
-    const frames = buffer.frames(length, piece === first ? ok : undefined);
-    const sent = good ? frames : frames.subarray(0, frames.length - buffer.lastFrame(length));
-    await writer.bulk(sent, () => buffers.give(buffer));
-    signal.throwIfAborted();
-    sending.onSent(length);
-    if (!good) {
-      deps.shelf.reportCorrupt(sending.digest);
-      return failure(errorCode.unreadable, 'the file does not fit its name');
-    }
+    if (!(await sendPiece(deps, sending, piece, piece === first ? ok : undefined)))
+      return failure(errorCode.unreadable, UNFIT);
     if (!following) return undefined;
-    turn += length;
+    turn += piece.length;
     if (turn >= limits.blob.turn && sending.place.wanted) {
       turn = 0;
       await nextTurn(sending.place, signal);
     }
     piece = await following;
   }
+}
+
+/** False when the whole does not fit its name: then its last frame was kept back. */
+async function sendPiece(
+  { buffers, shelf }: GetDeps,
+  { digest, hash, end, writer, signal, onSent }: Sending,
+  { buffer, at, length }: Piece,
+  ok: Uint8Array | undefined,
+): Promise<boolean> {
+  hash?.update(buffer.content.subarray(0, length));
+  const good = at + length < end || hash === undefined || hash.digest('hex') === digest;
+  const frames = buffer.frames(length, ok);
+  const sent = good ? frames : frames.subarray(0, frames.length - buffer.lastFrame(length));
+  await writer.bulk(sent, () => buffers.give(buffer));
+  signal.throwIfAborted();
+  onSent(length);
+  if (!good) shelf.reportCorrupt(digest);
+  return good;
 }
 
 class TruncatedError extends Error {}

@@ -9,7 +9,7 @@ import { createTokenBucket, type TokenBucket } from '../blob-protocol/token-buck
 import type { Shelf } from '../peer-network.ts';
 import { acceptStream, type Acceptor, type AcceptorPeer } from './blob-acceptor.ts';
 import { createLeavesCache } from './blob-leaves.ts';
-import { createUploadGate } from './blob-upload-gate.ts';
+import { createUploadGate, type UploadGate } from './blob-upload-gate.ts';
 import { createConnectionWriters, type ConnectionWriters } from './blob-writers.ts';
 import { createBudget } from './byte-budget.ts';
 import { parsePeerAddress, subnetOf } from './peer-address.ts';
@@ -33,6 +33,8 @@ export interface BlobServerDeps {
 export interface BlobServer extends Disposable {
   accept(stream: Stream, connection: Connection): void;
   totals(): { readonly activeGets: number; readonly busyAnswers: number };
+  /** The user's upload limit, for whatever else is bulk. */
+  readonly gate: UploadGate | undefined;
 }
 
 interface Buckets {
@@ -104,6 +106,7 @@ export function createBlobServer(deps: BlobServerDeps): BlobServer {
   });
 
   return {
+    gate,
     accept(stream, connection) {
       const peerId = connection.remotePeer.toString();
       if (deps.isBanned(peerId)) {

@@ -14,6 +14,7 @@ import { createViolationCounter } from '../blob-protocol/violations.ts';
 import type { PeerCallOptions, RangeAnswer, RangeRequest, Shelf, Verdict } from '../peer-network.ts';
 import { createBlobClient, type LeavesQuestion } from './blob-client.ts';
 import { createBlobServer } from './blob-server.ts';
+import type { UploadGate } from './blob-upload-gate.ts';
 import { createPeerTraffic } from './blob-traffic.ts';
 import { createSweeper } from './sweeper.ts';
 
@@ -55,6 +56,8 @@ export interface BlobService extends AsyncDisposable {
   record(peerId: string): PeerRecord;
   judge(peerId: string, verdict: Verdict): void;
   totals(): BlobTotals;
+  /** The user's upload limit, for whatever else is bulk. */
+  readonly gate: UploadGate | undefined;
 }
 
 export function createBlobService(options: BlobServiceOptions): BlobService {
@@ -107,6 +110,7 @@ export function createBlobService(options: BlobServiceOptions): BlobService {
   };
   return {
     ready,
+    gate: server.gate,
     have: (peerId, digests, call) => client.have(peerId, digests, call),
     leaves: (peerId, question, call) => client.leaves(peerId, question, call),
     range: (peerId, request) => client.range(peerId, request),

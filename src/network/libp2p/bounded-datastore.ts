@@ -2,13 +2,14 @@
  * The datastore that libp2p sees: what strangers make kad-dht and the peer store write is bounded here, before the disk.
  *
  *   /dht/provider/<multihash>/<peer>  through ProviderRecords, which also answers the look-ups (expired ones never)
- *   /dht/record/...                   refused: nobody needs values in our DHT, and anybody could store any number of them
+ *   /dht/record/...                   what ValueStore admits; without one refused: anybody could store any number of them
  *   /peers/<peer>                     at most 10,000, least recently written first; connected peers and our own stay
  */
 import { BaseDatastore } from 'datastore-core/base';
 import type { Datastore, KeyQuery, Pair, Query } from 'interface-datastore';
 import { Key } from 'interface-datastore/key';
 import { limits } from '../../core/limits.ts';
+import type { ValueStore } from './index-value-store.ts';
 import type { ProviderRecord, ProviderRecords } from './provider-records.ts';
 
 const providerPrefix = '/dht/provider/';
@@ -20,6 +21,8 @@ export interface BoundedDatastoreOptions {
   readonly subnetOf: (peerId: string) => string | undefined;
   /** Peer store keys that must stay: `/peers/<cid>`. */
   readonly isKept: (peerKey: string) => boolean;
+  /** Undefined: no values. */
+  readonly values?: ValueStore | undefined;
 }
 
 export class BoundedDatastore extends BaseDatastore {
@@ -51,6 +54,8 @@ export class BoundedDatastore extends BaseDatastore {
     }
     for await (const key of inner.queryKeys({ prefix: peerPrefix }))
       await datastore.#keepPeer(key.toString());
+    for await (const { key, value } of inner.query({ prefix: recordPrefix }))
+      if (!(await datastore.#keepValue(key, value, undefined))) await inner.delete(key);
     await datastore.sweep();
     return datastore;
   }
@@ -58,11 +63,13 @@ export class BoundedDatastore extends BaseDatastore {
   /** Deletes expired records from the disk too. */
   async sweep(): Promise<void> {
     await this.#drop(this.#records.sweep());
+    for (const name of this.#options.values?.sweep() ?? []) await this.#inner.delete(new Key(name));
   }
 
   override async put(key: Key, value: Uint8Array): Promise<Key> {
     const name = key.toString();
-    if (name.startsWith(recordPrefix)) return key;
+    if (name.startsWith(recordPrefix) && !(await this.#keepValue(key, value, await this.#find(key))))
+      return key;
     if (name.startsWith(providerPrefix)) {
       const record = parseRecord(name);
       if (record === undefined) return key;
@@ -86,6 +93,7 @@ export class BoundedDatastore extends BaseDatastore {
     const record = parseRecord(name);
     if (record !== undefined) this.#records.remove(record);
     this.#peers.delete(name);
+    this.#options.values?.forget(name);
     await this.#inner.delete(key);
   }
 
@@ -102,6 +110,16 @@ export class BoundedDatastore extends BaseDatastore {
   async #drop(records: readonly ProviderRecord[]): Promise<void> {
     for (const { key, peerId } of records)
       await this.#inner.delete(new Key(`${providerPrefix}${key}/${peerId}`));
+  }
+
+  async #keepValue(key: Key, record: Uint8Array, kept: Uint8Array | undefined): Promise<boolean> {
+    const verdict = await this.#options.values?.admit(key.toString(), record, kept);
+    if (verdict?.drop !== undefined) await this.#inner.delete(new Key(verdict.drop));
+    return verdict?.write ?? false;
+  }
+
+  async #find(key: Key): Promise<Uint8Array | undefined> {
+    return (await this.#inner.has(key)) ? await this.#inner.get(key) : undefined;
   }
 
   async #keepPeer(name: string): Promise<void> {

@@ -23,6 +23,9 @@ import type { DialContext } from './dial-rules.ts';
 import { guardLookup } from './guarded-lookup.ts';
 import { guardTransport } from './guarded-transport.ts';
 import { createHandshakeLimits } from './handshake-limits.ts';
+import type { GossipFactory } from './index-gossip-settings.ts';
+import type { ValueRules } from './index-value-rules.ts';
+import { createValueStore } from './index-value-store.ts';
 import { createNode, peerIdOf } from './libp2p-node.ts';
 import type { Node, TransportFactory } from './libp2p-node.ts';
 import { isLoopbackOnly, parseBootstraps, parseListen } from './listen-addresses.ts';
@@ -49,6 +52,8 @@ export interface BuildDeps {
   readonly remembered: RememberedPeers;
   readonly transport: TransportFactory | undefined;
   readonly interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>;
+  /** Of the index's values in the DHT; undefined: no part in the index. */
+  readonly valueRules?: ValueRules | undefined;
 }
 
 export interface BuiltNode {
@@ -132,6 +137,7 @@ export async function buildNode(options: BuildOptions, deps: BuildDeps): Promise
       return address && subnetOf(address.host);
     },
     isKept: (key) => connected().includes(key),
+    values: deps.valueRules && createValueStore(clock, deps.valueRules),
   });
 
   node = await createNode({
@@ -157,6 +163,7 @@ export async function buildNode(options: BuildOptions, deps: BuildDeps): Promise
     dhtServer: options.dhtServer,
     // On loopback there is no neighbour to find.
     mdns: options.mdns && listen.length > 0 && !loopbackOnly,
+    index: deps.valueRules && { rules: deps.valueRules, gossip: await loadGossip(isLan) },
   });
   return {
     node,
@@ -169,4 +176,12 @@ export async function buildNode(options: BuildOptions, deps: BuildDeps): Promise
     accepts: (address) => whyNot(address) === undefined,
     isBootstrapAddress,
   };
+}
+
+/** Only now: loading gossipsub costs 30 ms of CPU, which a node that takes no part need not pay. */
+async function loadGossip(isLan: (address: string) => boolean): Promise<GossipFactory> {
+  const { createGossipFactory } = await import('./index-gossip-settings.ts');
+  return createGossipFactory((host) =>
+    isLan(host.includes(':') ? `/ip6/${host}/tcp/1` : `/ip4/${host}/tcp/1`),
+  );
 }

@@ -3,8 +3,9 @@
  * "How js-libp2p really behaves"). Made stopped: what listens to it is wired first.
  */
 import { noise } from '@chainsafe/libp2p-noise';
-import { identify } from '@libp2p/identify';
-import type { Identify } from '@libp2p/identify';
+import type { GossipSub } from '@libp2p/gossipsub';
+import { identify, identifyPush } from '@libp2p/identify';
+import type { Identify, IdentifyPush } from '@libp2p/identify';
 import type { ConnectionGater, Libp2p, PeerId, PeerStore, PrivateKey, Transport } from '@libp2p/interface';
 import { kadDHT } from '@libp2p/kad-dht';
 import type { KadDHT } from '@libp2p/kad-dht';
@@ -16,6 +17,8 @@ import { createLibp2p } from 'libp2p';
 import type { Libp2pOptions } from 'libp2p';
 import type { Datastore } from 'interface-datastore';
 import { limits } from '../../core/limits.ts';
+import type { GossipFactory } from './index-gossip-settings.ts';
+import { valueSettings, type ValueRules } from './index-value-rules.ts';
 import { announcedAddresses } from './listen-addresses.ts';
 import { createMdns } from './mdns-service.ts';
 import type { MdnsService } from './mdns-service.ts';
@@ -28,9 +31,11 @@ type NodeServices = {
   readonly peerStore: PeerStore;
   readonly ownAddresses: { confirm(): void };
   readonly identify: Identify;
+  readonly identifyPush: IdentifyPush;
   readonly ping: Ping;
   readonly dht: KadDHT;
   readonly mdns?: MdnsService;
+  readonly pubsub?: GossipSub;
 };
 
 export type Node = Libp2p<NodeServices>;
@@ -52,6 +57,8 @@ export interface NodeOptions {
   readonly maxConnections: number;
   readonly dhtServer: boolean;
   readonly mdns: boolean;
+  /** What the signed index needs of libp2p; undefined: this node takes no part in it, and pays nothing for it. */
+  readonly index: { readonly gossip: GossipFactory; readonly rules: ValueRules } | undefined;
 }
 
 export function peerIdOf(privateKey: PrivateKey): PeerId {
@@ -103,10 +110,13 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       peerStore: (components: { peerStore: PeerStore }) => options.boundPeerStore(components.peerStore),
       ownAddresses: confirmOwnAddresses,
       identify: identify(),
+      // Else nobody who is connected hears of a change of our role in the DHT or of our addresses. Sends only then.
+      identifyPush: identifyPush(),
       ping: ping(),
       dht: kadDHT({
         protocol: kadProtocol,
         clientMode: !options.dhtServer,
+        ...(options.index ? valueSettings(options.index.rules) : {}),
         peerInfoMapper: ({ multiaddrs, ...peer }) => ({
           ...peer,
           multiaddrs: multiaddrs.filter((ma) => options.accepts(ma.toString())),
@@ -123,6 +133,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
         },
       }),
       ...(options.mdns ? { mdns: createMdns } : {}),
+      ...(options.index ? { pubsub: options.index.gossip } : {}),
     },
   };
   return await createLibp2p(settings);

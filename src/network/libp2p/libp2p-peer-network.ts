@@ -11,6 +11,8 @@ import type { Clock, Randomness } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
 import type { FactEmitter } from '../../core/facts.ts';
 import { limits } from '../../core/limits.ts';
+import type { HeadValueRules } from '../index-channel.ts';
+import { createNoIndexChannel } from '../no-index-channel.ts';
 import type { Holder, PeerNetwork, Shelf } from '../peer-network.ts';
 import { createAnnouncer, createSilentAnnouncer } from './announcer.ts';
 import { askPeers } from './ask-peers.ts';
@@ -20,6 +22,8 @@ import { buildNode } from './build-node.ts';
 import type { BuiltNode } from './build-node.ts';
 import { createDhtRole } from './dht-role.ts';
 import { createProviderFinder } from './find-providers.ts';
+import { createLibp2pIndex } from './index-channel.ts';
+import { createValueRules } from './index-value-rules.ts';
 import type { TransportFactory } from './libp2p-node.ts';
 import { createMdnsDialer } from './mdns-dialer.ts';
 import { openNetworkStorage } from './network-storage.ts';
@@ -44,6 +48,8 @@ export interface Libp2pNetworkConfig {
   readonly dht: 'auto' | 'server' | 'client';
   /** Bytes a second. */
   readonly uploadLimit: number | undefined;
+  /** Takes part in the signed index: protocol, gossip, values. Default: no, and pays nothing for it. */
+  readonly index?: boolean | undefined;
 }
 
 export interface Libp2pNetworkDeps {
@@ -59,6 +65,8 @@ export interface Libp2pNetworkDeps {
   /** In place of TCP. */
   readonly transport?: TransportFactory | undefined;
   readonly interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>;
+  /** Of the index's values in the DHT; without them every value is refused. */
+  readonly headValues?: HeadValueRules | undefined;
 }
 
 /** Listens when it resolves. Throws ConfigurationError for what a person must mend; unreachable bootstraps are no error. */
@@ -80,6 +88,7 @@ export async function createLibp2pPeerNetwork(
     () => peersState.save(() => remembered.list()),
   );
   const role = createDhtRole(clock, config);
+  const valueRules = config.index === true ? createValueRules(deps.headValues ?? noValues) : undefined;
   const built = await buildNode(
     { ...config, dhtServer: role.isServer(remembered.list().map(({ address }) => address)) },
     {
@@ -90,6 +99,7 @@ export async function createLibp2pPeerNetwork(
       datastore: storage.datastore,
       transport: deps.transport,
       interfaces: deps.interfaces ?? networkInterfaces,
+      valueRules,
     },
   );
   const { node, records } = built;
@@ -100,8 +110,16 @@ export async function createLibp2pPeerNetwork(
   };
 
   const directory = createPeerDirectory({ facts, isLanAddress: (address) => built.isLanAddress(address) });
+  // Asked for every GET, and reading an address costs as much as reading a small blob.
+  const lanConnections = new WeakMap<object, boolean>();
   const isLan = (peerId: string): boolean =>
-    calls.connectionsTo(peerId).some(({ remoteAddr }) => built.isLanAddress(remoteAddr.toString()));
+    calls.connectionsTo(peerId).some((connection) => {
+      const known = lanConnections.get(connection);
+      if (known !== undefined) return known;
+      const lan = built.isLanAddress(connection.remoteAddr.toString());
+      lanConnections.set(connection, lan);
+      return lan;
+    });
   // Disposed last of what follows: the blob service ends its streams before the connections go.
   stack.defer(async () => {
     // libp2p waits half a second for each connection to be closed by both ends.
@@ -124,6 +142,22 @@ export async function createLibp2pPeerNetwork(
       isBanned: (peerId) => bans.isBanned(peerId),
     }),
   );
+  const { pubsub } = node.services;
+  const index =
+    valueRules && pubsub
+      ? stack.use(
+          createLibp2pIndex({
+            node,
+            pubsub,
+            rules: valueRules,
+            clock,
+            facts,
+            gate: blobs.gate,
+            isBanned: (peerId) => bans.isBanned(peerId),
+            ban: (peerId, reason, ms) => bans.ban(peerId, reason, undefined, ms),
+          }),
+        )
+      : undefined;
   const questions = createPeerQuestions({
     clock,
     isLan,
@@ -193,9 +227,11 @@ export async function createLibp2pPeerNetwork(
   const reseed = stack.use(createNodeReseed({ clock, randomness }, { built, calls, remembered, directory }));
 
   await blobs.ready;
+  await index?.register();
   await directory.start(node);
   await startNode(node, config.listen);
   built.connectionLimits.start(node);
+  index?.start();
   upkeep.start();
   announcer.start();
   reseed.start();
@@ -229,11 +265,19 @@ export async function createLibp2pPeerNetwork(
       if (verdict.kind === 'not-found') questions.saidNo(peerId, verdict.digest);
     },
     peerConnected: (options) => directory.next(options?.signal),
+    index: index?.channel ?? createNoIndexChannel(),
     status: () =>
       networkStatus({ node, directory, blobs, bans, records, routingTable: calls.routingTableSize() }),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 }
+
+const noValues: HeadValueRules = {
+  validate() {
+    throw new Error('this node knows no rules for it');
+  },
+  select: () => 0,
+};
 
 async function startNode(node: BuiltNode['node'], listen: readonly string[]): Promise<void> {
   try {

@@ -7,6 +7,7 @@
 import { deadline } from '../../core/clock.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
+import { PeerError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Holder } from '../peer-network.ts';
 import { createExpiringMap } from './expiring-map.ts';
@@ -31,6 +32,8 @@ export interface PeerQuestions {
     digest: Digest,
     options: { signal?: AbortSignal | undefined; time?: number },
   ): Promise<Holder | undefined>;
+  /** It had all that it was asked for lately: its GET answers as soon as its HAVE would. */
+  isLikely(peerId: string): boolean;
   /** Not worth asking: it said no lately, or keeps missing its deadline. */
   isVain(peerId: string, digest: Digest): boolean;
   saidNo(peerId: string, digest: Digest): void;
@@ -51,6 +54,8 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
     if (roundTrip === undefined) return network.askTimeMax;
     return Math.min(network.askTimeMax, Math.max(network.askTimeMin, roundTrip * network.askRoundTrips));
   };
+  /** How often in a row it had what it was asked for. */
+  const hits = createExpiringMap<number>(clock, network.hostsKept);
   const answered = (peerId: string, ms: number): void => {
     misses.delete(peerId);
     const before = roundTrips.get(peerId) ?? ms;
@@ -67,8 +72,10 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
     misses.delete(peerId);
     skipped.set(peerId, true, network.askSkipped);
   };
-  const saidNo = (peerId: string, digest: Digest): void =>
+  const saidNo = (peerId: string, digest: Digest): void => {
+    hits.delete(peerId);
     negatives.set(`${peerId}/${digest}`, true, network.negativeKept);
+  };
 
   return {
     async ask(peerId, digest, { signal, time = timeOf(peerId) }) {
@@ -83,8 +90,14 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
           saidNo(peerId, digest);
           return undefined;
         }
+        hits.set(peerId, (hits.get(peerId) ?? 0) + 1, network.askLikelyFor);
         return { peerId, lan: deps.isLan(peerId), size, load, ...rankOf(deps.record(peerId)) };
-      } catch {
+      } catch (error) {
+        const known = deps.record(peerId);
+        // Too many questions: that says nothing of the blob, and a GET is not a question.
+        if (error instanceof PeerError && error.failure === 'busy' && known.proven)
+          return { peerId, lan: deps.isLan(peerId), size: undefined, load: 255, ...rankOf(known) };
+        hits.delete(peerId);
         // Busy, reset, gone: no answer, and no proof of absence. Only silence counts against it.
         if (!limit.signal.aborted || signal?.aborted === true) return undefined;
         const late = clock.monotonic() - start - time;
@@ -93,8 +106,10 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
       }
     },
     isVain: (peerId, digest) => skipped.has(peerId) || negatives.has(`${peerId}/${digest}`),
+    isLikely: (peerId) => (hits.get(peerId) ?? 0) >= network.askLikely,
     saidNo,
     connected(peerId) {
+      hits.delete(peerId);
       skipped.delete(peerId);
       misses.delete(peerId);
       roundTrips.delete(peerId);

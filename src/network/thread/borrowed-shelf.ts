@@ -1,5 +1,7 @@
 /** The shelf as the network's thread sees it: sizes from a copy in its own memory, bytes by descriptor or by message. */
-import { read as readDescriptor } from 'node:fs';
+import { closeSync, openSync, read as readDescriptor, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
 import { UnavailableError } from '../../core/errors.ts';
 import type { Shelf, ShelfReader } from '../peer-network.ts';
@@ -11,8 +13,17 @@ export interface BorrowedShelf extends Shelf {
   take(message: ShelfMessage): void;
 }
 
-export function borrowShelf(port: Port<FromNetwork, ToNetwork>): BorrowedShelf {
+/** A read that takes longer, ms, says that the disk is slow: for a while no other keeps this thread waiting. */
+const SLOW_READ = 50;
+const SLOW_FOR = 10_000;
+
+export function borrowShelf(
+  port: Port<FromNetwork, ToNetwork>,
+  clock: Pick<Clock, 'monotonic'>,
+): BorrowedShelf {
   const sizes = new Map<Digest, number>();
+  let folder: string | undefined;
+  let slowUntil = -Infinity;
   const opening = new Map<number, (reader: ShelfReader | undefined) => void>();
   const reading = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>();
   let lastId = 0;
@@ -66,6 +77,15 @@ export function borrowShelf(port: Port<FromNetwork, ToNetwork>): BorrowedShelf {
         port.post({ kind: 'shelf-open', id, digest });
       });
     },
+    // 30 microseconds, against 400 for asking the other thread to open it and three turns of the thread pool.
+    readWhole(digest, target) {
+      const start = clock.monotonic();
+      if (folder === undefined || !sizes.has(digest) || start < slowUntil) return undefined;
+      const count = readFileWhole(join(folder, digest.slice(0, 2), digest), target);
+      const end = clock.monotonic();
+      if (end - start > SLOW_READ) slowUntil = end + SLOW_FOR;
+      return count;
+    },
     reportCorrupt(digest) {
       sizes.delete(digest);
       port.post({ kind: 'shelf-corrupt', digest });
@@ -75,7 +95,8 @@ export function borrowShelf(port: Port<FromNetwork, ToNetwork>): BorrowedShelf {
       if (message.kind === 'shelf') {
         for (const [digest, size] of message.added) sizes.set(digest, size);
         for (const digest of message.removed) sizes.delete(digest);
-      } else if (message.kind === 'shelf-opened' || message.kind === 'shelf-absent') {
+      } else if (message.kind === 'shelf-folder') folder = message.folder;
+      else if (message.kind === 'shelf-opened' || message.kind === 'shelf-absent') {
         const reader =
           message.kind === 'shelf-absent'
             ? undefined
@@ -90,6 +111,19 @@ export function borrowShelf(port: Port<FromNetwork, ToNetwork>): BorrowedShelf {
       }
     },
   };
+}
+
+/** Undefined when it cannot be read: its owner will know why. */
+function readFileWhole(path: string, target: Uint8Array): number | undefined {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, 'r');
+    return readSync(descriptor, target, 0, target.length, 0);
+  } catch {
+    return undefined;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
 }
 
 function readFile(descriptor: number, target: Uint8Array, offset: number): Promise<number> {

@@ -59,6 +59,7 @@ export function lendShelf(deps: {
 
   return {
     start() {
+      if (shelf.folder !== undefined) port.post({ kind: 'shelf-folder', folder: shelf.folder });
       let added: (readonly [Digest, number])[] = [];
       const flush = (): void => {
         if (added.length > 0) port.post({ kind: 'shelf', added, removed: [] });

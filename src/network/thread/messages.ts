@@ -7,9 +7,12 @@ import type { Digest } from '../../core/digest.ts';
 import type { FactName, Facts } from '../../core/facts.ts';
 import type { PeerFailure } from '../../core/errors.ts';
 import type { Holder, NetworkStatus, Priority, Verdict } from '../peer-network.ts';
+import type { IndexCallData, IndexFromNetwork, IndexToNetwork } from './index-messages.ts';
 
 export type ErrorData = {
   readonly message: string;
+  /** What the caller gave was wrong. */
+  readonly invalid?: boolean;
   readonly peer?: {
     readonly peerId: string;
     readonly failure: PeerFailure;
@@ -18,7 +21,8 @@ export type ErrorData = {
 };
 
 export type CallData =
-  | { readonly method: 'ask' | 'find'; readonly digest: Digest }
+  | { readonly method: 'ask'; readonly digest: Digest; readonly sizeKnown: boolean }
+  | { readonly method: 'find'; readonly digest: Digest }
   | {
       readonly method: 'range';
       readonly peerId: string;
@@ -26,8 +30,13 @@ export type CallData =
       readonly offset: number;
       readonly length: number | undefined;
       readonly priority: Priority;
+      /** Bytes that may come before any `credit`. */
+      readonly credit: number;
     }
+  | IndexCallData
   | { readonly method: 'peerConnected' }
+  /** To send the `state` now. */
+  | { readonly method: 'state' }
   | { readonly method: 'close' };
 
 /** First of a range's items; the rest are its bytes. */
@@ -38,6 +47,7 @@ export interface RangeHead {
 }
 
 export type ToNetwork =
+  | IndexToNetwork
   /** The shelf is told: the network may open its folder and listen. */
   | { readonly kind: 'begin' }
   | { readonly kind: 'call'; readonly id: number; readonly call: CallData }
@@ -51,6 +61,8 @@ export type ToNetwork =
       readonly added: readonly (readonly [Digest, number])[];
       readonly removed: readonly Digest[];
     }
+  /** Where the network may read small blobs itself. */
+  | { readonly kind: 'shelf-folder'; readonly folder: string }
   | {
       readonly kind: 'shelf-opened';
       readonly id: number;
@@ -62,6 +74,7 @@ export type ToNetwork =
   | { readonly kind: 'shelf-failed'; readonly id: number; readonly read: number; readonly message: string };
 
 export type FromNetwork =
+  | IndexFromNetwork
   | { readonly kind: 'ready'; readonly peerId: string }
   | {
       readonly kind: 'refused';
@@ -70,7 +83,7 @@ export type FromNetwork =
       readonly fault: 'usage' | 'environment';
     }
   | { readonly kind: 'state'; readonly multiaddrs: readonly string[]; readonly status: NetworkStatus }
-  | { readonly kind: 'item'; readonly id: number; readonly item: Holder | RangeHead | Uint8Array }
+  | { readonly kind: 'item'; readonly id: number; readonly item: Holder | RangeHead | Uint8Array | number }
   | { readonly kind: 'end'; readonly id: number }
   | { readonly kind: 'failure'; readonly id: number; readonly error: ErrorData }
   | { readonly kind: 'shelf-open'; readonly id: number; readonly digest: Digest }
@@ -85,8 +98,15 @@ export type FromNetwork =
   | { readonly kind: 'shelf-corrupt'; readonly digest: Digest }
   | { readonly kind: 'fact'; readonly name: FactName; readonly fact: Facts[FactName] };
 
-/** The end of a MessagePort or Worker that both sides use. */
+/** The end of a MessagePort or Worker that both sides use. What is posted to a thread that has ended is lost. */
 export interface Port<Out, In> {
   post(message: Out, transfer?: readonly ArrayBuffer[]): void;
   onMessage(listener: (message: In) => void): void;
+}
+
+/** The network's thread, as the gateway's thread holds it. */
+export interface NetworkThread extends Port<ToNetwork, FromNetwork> {
+  /** When it is gone, so that nothing in it reads a descriptor of ours any more; with why, when nobody terminated it. */
+  readonly ended: Promise<Error | undefined>;
+  terminate(): Promise<void>;
 }

@@ -5,6 +5,9 @@ import { createFactEmitter, type FactEmitter } from '../../core/facts.ts';
 import type { PeerNetwork, RangeAnswer, Shelf } from '../peer-network.ts';
 import { borrowShelf } from './borrowed-shelf.ts';
 import { toErrorData } from './call-table.ts';
+import type { IndexCallData, IndexToNetwork } from './index-messages.ts';
+import { offerIndex, type IndexOffer } from './index-offer.ts';
+import { createCredit, type Credit } from './index-pack.ts';
 import type { CallData, FromNetwork, Port, ToNetwork } from './messages.ts';
 
 /** How often the state is sent, in ms, and how soon after a fact that changes it. */
@@ -24,6 +27,8 @@ interface Running {
   readonly abort: AbortController;
   credit: number;
   more: () => void;
+  /** Of an answer about the index. */
+  index?: Credit;
 }
 
 export async function serveNetwork(deps: {
@@ -33,17 +38,19 @@ export async function serveNetwork(deps: {
 }): Promise<void> {
   const { port, clock } = deps;
   const facts = createFactEmitter();
-  const shelf = borrowShelf(port);
+  const shelf = borrowShelf(port, clock);
   const running = new Map<number, Running>();
   const early: ToNetwork[] = [];
   const begun = Promise.withResolvers<void>();
   let network: PeerNetwork | undefined;
+  let index: IndexOffer | undefined;
   let timer: Timer | undefined;
 
   const sendState = (): void => {
     timer?.cancel();
     if (network === undefined) return;
     port.post({ kind: 'state', multiaddrs: network.multiaddrs(), status: network.status() });
+    index?.sendPeers();
     timer = clock.setTimer(sendState, STATE_EVERY);
   };
   facts.onAny((name, fact) => {
@@ -54,10 +61,20 @@ export async function serveNetwork(deps: {
   });
 
   const run = async (to: PeerNetwork, id: number, call: CallData): Promise<void> => {
-    const entry: Running = { abort: new AbortController(), credit: 0, more: () => undefined };
+    const entry: Running = {
+      abort: new AbortController(),
+      credit: call.method === 'range' ? call.credit : 0,
+      more: () => undefined,
+    };
     running.set(id, entry);
     try {
-      await answer(to, id, call, entry, { port, clock });
+      if (call.method === 'state') sendState();
+      else if (call.method.startsWith('index-')) {
+        const { signal } = entry.abort;
+        const about = call as IndexCallData;
+        entry.index = createCredit(about.method === 'index-request' ? about.credit : 0, signal);
+        await index?.run(about, id, entry.index, signal);
+      } else await answer(to, id, call as PeerCallData, entry, { port, clock });
       port.post({ kind: 'end', id });
     } catch (error) {
       port.post({ kind: 'failure', id, error: toErrorData(error) });
@@ -77,11 +94,13 @@ export async function serveNetwork(deps: {
     else if (message.kind === 'credit') {
       const entry = running.get(message.id);
       if (entry === undefined) return;
+      entry.index?.add(message.bytes);
       entry.credit += message.bytes;
       entry.more();
     } else if (message.kind === 'judge') network.judge(message.peerId, message.verdict);
     else if (message.kind === 'advertise') network.advertise(message.digest);
     else if (message.kind === 'withdraw') network.withdraw(message.digest);
+    else index?.take(message as IndexToNetwork);
   };
   port.onMessage(take);
   await begun.promise;
@@ -98,15 +117,18 @@ export async function serveNetwork(deps: {
     });
     return;
   }
+  index = offerIndex({ index: network.index, port, clock });
   sendState();
   port.post({ kind: 'ready', peerId: network.peerId });
   for (const message of early.splice(0)) take(message);
 }
 
+type PeerCallData = Exclude<CallData, IndexCallData | { method: 'state' }>;
+
 async function answer(
   network: PeerNetwork,
   id: number,
-  call: CallData,
+  call: PeerCallData,
   entry: Running,
   outlet: Outlet,
 ): Promise<void> {
@@ -114,10 +136,12 @@ async function answer(
   const { port } = outlet;
   switch (call.method) {
     case 'ask':
-    case 'find':
-      for await (const item of network[call.method](call.digest, { signal }))
+    case 'find': {
+      const sizeKnown = call.method === 'ask' && call.sizeKnown;
+      for await (const item of network[call.method](call.digest, { signal, sizeKnown }))
         port.post({ kind: 'item', id, item });
       return;
+    }
     case 'peerConnected':
       return network.peerConnected({ signal });
     case 'close':
@@ -157,6 +181,11 @@ async function sendBytes(
     chunk = undefined;
     filled = 0;
   };
+  /** The last chunk may take more than is left of the credit: by less than its own size. */
+  const credited = async (): Promise<void> => {
+    while (entry.credit <= 0 && !signal.aborted) await new Promise<void>((resolve) => (entry.more = resolve));
+    signal.throwIfAborted();
+  };
   const wake = (): void => entry.more();
   signal.addEventListener('abort', wake);
   try {
@@ -167,13 +196,14 @@ async function sendBytes(
         chunk.set(part, filled);
         filled += part.length;
         start += part.length;
-        if (filled === chunk.length) send();
+        if (filled < chunk.length) continue;
+        await credited();
+        send();
       }
+      await credited();
       if (filled > 0) flush ??= clock.setTimer(send, FLUSH_AFTER);
-      while (entry.credit <= 0 && !signal.aborted)
-        await new Promise<void>((resolve) => (entry.more = resolve));
-      signal.throwIfAborted();
     }
+    await credited();
     send();
   } finally {
     flush?.cancel();
