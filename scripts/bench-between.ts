@@ -1,6 +1,6 @@
 /**
  * From one node to another, beside a raw libp2p Noise stream and a raw TCP stream of the same bytes, in the same rounds: two
- * real nodes, asked over HTTP, and the blob protocol alone.
+ * real nodes, asked over HTTP, to the moment when the files are synced in the second one's store; and the blob protocol alone.
  */
 import { join } from 'node:path';
 import { mkdir } from 'node:fs/promises';
@@ -40,6 +40,6 @@ export async function benchBetween({ quick, folder, onRow }: BenchOptions): Prom
       beside: 'TCP',
     }),
   );
-  onRow(rowOf({ ...small, what: `${many}, nodes`, ours: files(also['small']) }));
+  onRow(rowOf({ ...small, what: `${many}, nodes, synced`, ours: files(also['small']) }));
   onRow(rowOf({ ...small, what: `${many}, blob protocol`, ours: files(samples.small) }));
 }

@@ -1,11 +1,13 @@
 /**
- * Transfer between two real nodes, as a client of the second sees it: a range of a file's last byte is answered when the
- * hash of the whole fits, so nothing is measured but the way from one node's disk to the other's.
+ * Transfer between two real nodes (`fondue up`, whole: gateway, flight, network's thread, store), asked over HTTP for the last
+ * byte of each file, which is answered when the hash of the whole fits. Small files are let out at the hash, before they are in
+ * their files: the time ends when the second node holds them all, synced.
  */
 import { randomBytes, createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { type FakeFile, fileFromDisk } from '../test/support/fake-pypi/wheel.ts';
 import { startFakePypi } from '../test/support/fake-pypi/fake-pypi.ts';
 import { type NodeProcess, startNode } from '../test/support/node-process.ts';
@@ -54,8 +56,10 @@ export async function startNodePair(options: NodePairOptions): Promise<NodePair>
   await pypi.files.down();
   const second = await start('second', ['--bootstrap', first.ready.multiaddrs[0] ?? '']);
   const timed = async (files: readonly FakeFile[]): Promise<number> => {
+    const held = (await second.status()).store.blobs + files.length;
     const began = performance.now();
     await fetchAll(second, files);
+    while ((await second.status()).store.blobs < held) await setTimeout(5);
     return performance.now() - began;
   };
   const set = (round: number) => {

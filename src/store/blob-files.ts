@@ -11,10 +11,12 @@ import { BlobHandles, type SharedHandle } from './blob-handles.ts';
 import type { BlobIndex, BlobRecord, FileMark } from './blob-index.ts';
 import { moveToPlace, type BlobLayout } from './blob-layout.ts';
 import type { VerifyOutcome } from './blob-store.ts';
-import { hasCode, removeFile, syncFolder, type FileHandle, type FileSystem } from './file-system.ts';
+import { hasCode, removeFile, type FileHandle, type FileSystem } from './file-system.ts';
+import { FolderSyncs } from './folder-syncs.ts';
 import { Gate } from './gate.ts';
 import { hashFile } from './hash-file.ts';
 import type { HasherFactory } from './hasher.ts';
+import { JoinedWrites } from './joined-writes.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { isDiskFull } from './storage-full.ts';
 import type { VisibilityMarks } from './visibility-marks.ts';
@@ -55,10 +57,14 @@ export class BlobFiles {
   readonly #deps: BlobFilesDeps;
   readonly #handles: BlobHandles;
   readonly #syncs = new Gate(limits.store.parallelSyncs);
+  readonly #folders: FolderSyncs;
+  readonly #entries: JoinedWrites;
 
   constructor(deps: BlobFilesDeps) {
     this.#deps = deps;
     this.#handles = new BlobHandles(deps.fileSystem);
+    this.#folders = new FolderSyncs(deps.fileSystem, this.#syncs);
+    this.#entries = new JoinedWrites((entries) => deps.entries.write(entries));
   }
 
   /** Moves a complete file to its final name; durable when it resolves. Within the queue. */
@@ -67,7 +73,7 @@ export class BlobFiles {
     const visibility = marks.ofHeld(digest);
     await this.#syncs.run(() => file.datasync());
     await moveToPlace(fileSystem, layout, layout.partial(digest), { digest, visibility });
-    await this.#syncs.run(() => syncFolder(fileSystem, layout.folder(digest, visibility)));
+    await this.#folders.sync(layout.folder(digest, visibility));
     return markOf(await file.stat());
   }
 
@@ -82,8 +88,8 @@ export class BlobFiles {
       await moveToPlace(fileSystem, layout, from, { digest, visibility: 'private' });
       // Renaming moves the change time; a file that looked changed before must go on looking so.
       if (unchanged(before, record)) await this.#remember(digest, await fileSystem.stat(to));
-      await this.#syncs.run(() => syncFolder(fileSystem, layout.folder(digest, 'private')));
-      await this.#syncs.run(() => syncFolder(fileSystem, layout.folder(digest, 'public')));
+      await this.#folders.sync(layout.folder(digest, 'private'));
+      await this.#folders.sync(layout.folder(digest, 'public'));
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error;
     }
@@ -173,7 +179,7 @@ export class BlobFiles {
   /** Writes entries. That they cannot be written is no failure: the next start makes them again. */
   async note(records: readonly (readonly [Digest, BlobRecord | undefined])[]): Promise<void> {
     try {
-      await this.#deps.entries.write(records);
+      await this.#entries.add(records);
     } catch (error) {
       const message = `${records.length} entries of the catalog were not written: ${(error as Error).message}`;
       this.#deps.facts.emit(isDiskFull(error) ? 'storage:full' : 'storage:repaired', { message });

@@ -112,4 +112,6 @@ export interface BlobStore extends AsyncDisposable {
   /** Hashes one blob again; a bad one is quarantined and no longer held. */
   verify(digest: Digest, options?: ReadOptions): Promise<VerifyOutcome>;
   totals(): StoreTotals;
+  /** Where public blobs lie, on disk: `<folder>/<first two digits>/<digest>`. */
+  readonly publicFolder?: string;
 }

@@ -44,6 +44,12 @@ export interface Catalog extends AsyncDisposable {
   putWheelMetadata(wheel: Digest, metadata: Digest | 'none'): Promise<void>;
   /** Where a file was seen: so that a digest asked for by a lock file finds its project. */
   fileOrigin(digest: Digest): Promise<FileOrigin | undefined>;
+  /** All of them, some at a time. What is put or deleted meanwhile may be among them or not. */
+  fileOrigins(): AsyncIterable<readonly (readonly [Digest, FileOrigin])[]>;
+  /** With the metadata that was made for these files. */
+  deleteFileOrigins(digests: Iterable<Digest>): Promise<void>;
+  /** Absences observed before `time` (wall clock, ms). */
+  deleteAbsences(time: number): Promise<void>;
   putFileOrigins(origins: Iterable<readonly [Digest, FileOrigin]>): Promise<void>;
   /** Small JSON documents of other parts (peers remembered, bans, ...): keyed by part and name. */
   document(part: string, name: string): Promise<unknown>;

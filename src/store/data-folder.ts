@@ -11,8 +11,8 @@ import { openRawLevel, type RawLevel } from './level-database.ts';
 
 const FORMAT = 1;
 const MARKER = 'fondue.json';
-/** What a fresh file system has in its root. */
-const NOBODYS = new Set(['lost+found', '.DS_Store']);
+/** What a fresh file system has in its root, and what `fondue trust` may have written before the first start. */
+const NOBODYS = new Set(['lost+found', '.DS_Store', 'policy', 'policy.new']);
 
 export interface DataFolder extends AsyncDisposable {
   readonly path: string;

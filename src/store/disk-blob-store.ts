@@ -21,9 +21,10 @@ import { createDiskPartial, type DiskPartialOwner } from './disk-partial.ts';
 import { recoverBlobs, recoverPartials } from './disk-recovery.ts';
 import { realFileSystem, type FileSystem } from './file-system.ts';
 import { createInlineHasher, type HasherFactory } from './hasher.ts';
+import { GatheredPartial } from './gathered-partial.ts';
 import { LastUses } from './last-uses.ts';
 import type { LevelDatabase } from './level-database.ts';
-import { PartialFiles, removePartialFiles } from './partial-files.ts';
+import { PartialFiles, type PartialContent, removePartialFiles } from './partial-files.ts';
 import { PartialRegistry } from './partial-registry.ts';
 import { originOf } from './sent-ranges.ts';
 import { diskFull, isDiskFull, overQuota } from './storage-full.ts';
@@ -62,6 +63,8 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
   let sweepTimer: Timer | undefined;
   let evictedBlobs = 0;
   let diskIsFull = false;
+  /** Bytes of memory that small partials have. */
+  let gathered = 0;
   let closed = false;
 
   const statOf = (digest: Digest, record: BlobRecord): BlobStat => ({
@@ -138,7 +141,7 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
     unsaved.delete(digest);
   }
 
-  async function publish(digest: Digest, done: PartialFiles, visibility: Visibility): Promise<BlobStat> {
+  async function publish(digest: Digest, done: PartialContent, visibility: Visibility): Promise<BlobStat> {
     await markVisibility(digest, visibility);
     return files.queue.run(digest, async () => {
       const known = stat(digest);
@@ -147,7 +150,7 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
         partials.end(digest);
         return known;
       }
-      const mark = await files.place(digest, done.file);
+      const mark = await files.place(digest, await done.complete());
       const now = clock.now();
       const record = { size: done.length, addedAt: now, lastUsedAt: now, ...mark };
       partials.end(digest);
@@ -189,6 +192,13 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
     };
   }
 
+  function gathers(size: number): boolean {
+    const { gatherBytes, gatherMost } = limits.store;
+    if (size === 0 || size > gatherMost || gathered + size > gatherBytes) return false;
+    gathered += size;
+    return true;
+  }
+
   async function openPartial(digest: Digest, size = 0): Promise<PartialBlob> {
     needOpen();
     if (partials.isWriting(digest)) throw new UnavailableError(`${digest} is already being written`);
@@ -198,7 +208,10 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
     try {
       await erasePartials(expired);
       const deps = { fileSystem, layout, clock, createHasher };
-      const done = await files.queue.run(digest, () => PartialFiles.open(digest, deps, resume));
+      const done =
+        !resume && gathers(size)
+          ? new GatheredPartial(digest, deps, { size, release: () => void (gathered -= size) })
+          : await files.queue.run(digest, () => PartialFiles.open(digest, deps, resume));
       partials.setLength(digest, done.length);
       const owner = ownerOf(digest, () => writers.delete(partial));
       const partial = createDiskPartial(digest, done, owner);
@@ -246,6 +259,7 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
   scheduleSweep();
 
   return {
+    publicFolder: layout.tree('public'),
     stat,
     open: openReader,
     openPartial: (digest, options) => openPartial(digest, options?.size),

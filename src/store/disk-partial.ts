@@ -5,7 +5,7 @@
 import type { Digest } from '../core/digest.ts';
 import { IntegrityError } from '../core/errors.ts';
 import type { BlobStat, PartialBlob, Visibility } from './blob-store.ts';
-import type { PartialFiles } from './partial-files.ts';
+import type { PartialContent } from './partial-files.ts';
 import { describeSenders } from './sent-ranges.ts';
 
 /** What a partial asks of its store. */
@@ -16,11 +16,15 @@ export interface DiskPartialOwner {
   /** What to throw for a failed write. */
   explain(error: unknown): unknown;
   /** Moves the complete, right file to its final place and makes it durable. */
-  publish(files: PartialFiles, visibility: Visibility): Promise<BlobStat>;
+  publish(files: PartialContent, visibility: Visibility): Promise<BlobStat>;
   closed(outcome: 'kept' | 'discarded' | 'committed', length: number): void;
 }
 
-export function createDiskPartial(digest: Digest, files: PartialFiles, owner: DiskPartialOwner): PartialBlob {
+export function createDiskPartial(
+  digest: Digest,
+  files: PartialContent,
+  owner: DiskPartialOwner,
+): PartialBlob {
   let state: 'writing' | 'committed' | 'closed' = 'writing';
   let queue: Promise<unknown> = Promise.resolve();
   /** How many appends have failed; those called before the last failure fail with it. */
@@ -70,7 +74,7 @@ export function createDiskPartial(digest: Digest, files: PartialFiles, owner: Di
       await files.remove().catch(() => undefined);
       owner.closed('discarded', files.length);
     } finally {
-      await files.file.close();
+      await files.close();
     }
   }
 

@@ -120,6 +120,40 @@ export async function createLevelCatalog(db: LevelDatabase, { clock }: { clock: 
       const value = await db.get(tables.origins, digestToBytes(digest));
       return value && (parse(value) as FileOrigin);
     },
+    async *fileOrigins() {
+      for await (const batch of db.entries(tables.origins)) {
+        yield batch.map(([key, value]) => [digestFromBytes(key), parse(value) as FileOrigin] as const);
+      }
+    },
+    async deleteFileOrigins(digests) {
+      const keys = [...digests].map(digestToBytes);
+      for (let at = 0; at < keys.length; at += WRITES_AT_ONCE) {
+        const some = keys.slice(at, at + WRITES_AT_ONCE);
+        await db.write(
+          [tables.origins, tables.wheels].flatMap((table) =>
+            some.map((key) => ({ table, key, value: undefined })),
+          ),
+        );
+      }
+    },
+    async deleteAbsences(time) {
+      const isOld = (value: Buffer | undefined): boolean => {
+        const record = value && (parse(value) as PageRecord);
+        return record?.kind === 'absent' && record.observedAt < time;
+      };
+      for await (const batch of db.entries(tables.pages)) {
+        const old = batch.filter(([, value]) => isOld(value)).map(([key]) => key);
+        // In turn, and looked at again: a page may have come since.
+        await inTurn(async () => {
+          const still = await Promise.all(old.map((key) => db.get(tables.pages, key)));
+          await db.write(
+            old
+              .filter((_, index) => isOld(still[index]))
+              .map((key) => ({ table: tables.pages, key, value: undefined })),
+          );
+        });
+      }
+    },
     async putFileOrigins(origins) {
       let writes: LevelWrite[] = [];
       for (const [digest, { project, filename }] of origins) {

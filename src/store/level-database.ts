@@ -20,6 +20,13 @@ export const tables = {
   wheels: 'w',
   origins: 'o',
   documents: 'd',
+  /** Of a publisher: pages in no record yet, how to ask for pages, past records' changes, pages that may go. */
+  changed: 'c',
+  validators: 'v',
+  history: 'h',
+  retired: 'r',
+  /** Of a follower: heads, records, what is believed. */
+  follow: 'f',
 } as const;
 
 type Table = (typeof tables)[keyof typeof tables];
@@ -35,8 +42,11 @@ export interface LevelDatabase extends AsyncDisposable {
   get(table: Table, key: Uint8Array): Promise<Buffer | undefined>;
   /** All or nothing. Throws StorageFullError. */
   write(writes: readonly LevelWrite[], options?: { sync?: boolean }): Promise<void>;
-  /** A table by ascending keys, some entries at a time. */
-  entries(table: Table): AsyncGenerator<readonly (readonly [key: Buffer, value: Buffer])[]>;
+  /** A table by ascending keys, or those of them that begin with `prefix`, some entries at a time. */
+  entries(
+    table: Table,
+    prefix?: Uint8Array,
+  ): AsyncGenerator<readonly (readonly [key: Buffer, value: Buffer])[]>;
 }
 
 export type RawLevel = Level<Buffer, Buffer>;
@@ -62,6 +72,14 @@ function unseal(key: Buffer, sealed: Buffer): Buffer | undefined {
 }
 
 const keyOf = (table: Table, key: Uint8Array): Buffer => Buffer.concat([Buffer.from(table), key]);
+
+/** All keys that begin so; not all of its bytes may be 255. */
+function keysFrom(start: Buffer): { gte: Buffer; lt: Buffer } {
+  const last = start.findLastIndex((byte) => byte < 255);
+  const end = Buffer.from(start.subarray(0, last + 1));
+  end[last] = (end[last] ?? 0) + 1;
+  return { gte: start, lt: end };
+}
 
 const isCorruption = (error: unknown): boolean =>
   error instanceof Error && (error as NodeJS.ErrnoException).code === 'LEVEL_CORRUPTION';
@@ -136,10 +154,9 @@ export function wrapLevel(raw: RawLevel, path: string, facts: FactEmitter): Leve
         throw isDiskFull(error) ? diskFull(path, error) : error;
       }
     },
-    async *entries(table) {
+    async *entries(table, prefix = new Uint8Array()) {
       await ready;
-      const end = Buffer.from([table.charCodeAt(0) + 1]);
-      const range = { gte: Buffer.from(table), lt: end, highWaterMarkBytes: ENTRIES_AT_ONCE * 200 };
+      const range = { ...keysFrom(keyOf(table, prefix)), highWaterMarkBytes: ENTRIES_AT_ONCE * 200 };
       const iterator = raw.iterator(range);
       try {
         for (;;) {

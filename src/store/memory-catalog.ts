@@ -40,6 +40,19 @@ export function createMemoryCatalog(): Catalog {
       wheelMetadata.set(wheel, metadata);
     },
     fileOrigin: async (digest) => origins.get(digest),
+    async *fileOrigins() {
+      yield [...origins];
+    },
+    async deleteFileOrigins(digests) {
+      for (const digest of digests) {
+        origins.delete(digest);
+        wheelMetadata.delete(digest);
+      }
+    },
+    async deleteAbsences(time) {
+      for (const [project, { kind, observedAt }] of pages)
+        if (kind === 'absent' && observedAt < time) pages.delete(project);
+    },
     async putFileOrigins(entries) {
       for (const [digest, { project, filename }] of entries) origins.set(digest, { project, filename });
     },

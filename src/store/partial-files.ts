@@ -21,7 +21,25 @@ export interface PartialFilesDeps {
   readonly createHasher: HasherFactory;
 }
 
-export class PartialFiles {
+/** What of a partial is where: in its two files, or (`gathered-partial.ts`) in memory. */
+export interface PartialContent {
+  readonly length: number;
+  readonly sent: readonly SentRange[];
+  /** Throws what the file system throws; `length` has grown by what was written. */
+  append(bytes: Uint8Array, source: string): Promise<void>;
+  read(target: Uint8Array, offset: number): Promise<number>;
+  truncate(length: number): Promise<void>;
+  digest(): Digest | Promise<Digest>;
+  /** The file with all of it, to become a blob; not synced. It stays this one's to close. */
+  complete(): Promise<FileHandle>;
+  /** All of the log on disk, in one piece. */
+  writeLog(): Promise<void>;
+  removeLog(): Promise<void>;
+  remove(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export class PartialFiles implements PartialContent {
   readonly file: FileHandle;
   sent: SentRange[] = [];
   readonly #digest: Digest;
@@ -70,7 +88,6 @@ export class PartialFiles {
     return this.#length;
   }
 
-  /** Throws what the file system throws; `length` has grown by what was written. */
   async append(bytes: Uint8Array, source: string): Promise<void> {
     const last = this.sent.at(-1);
     if (last !== undefined && last.source !== source) this.#closeSegment();
@@ -108,7 +125,14 @@ export class PartialFiles {
     return this.#hasher.digest();
   }
 
-  /** All of the log on disk, in one piece. */
+  async complete(): Promise<FileHandle> {
+    return this.file;
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+
   async writeLog(): Promise<void> {
     this.#closeSegment();
     if (this.#logged === this.#segments.length) return;

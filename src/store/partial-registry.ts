@@ -19,6 +19,7 @@ export class PartialRegistry {
   readonly #kept = new Map<Digest, Kept>();
   readonly #writing = new Map<Digest, Writing>();
   #bytes = 0;
+  #claimed = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -43,16 +44,16 @@ export class PartialRegistry {
 
   /** What the writers have and have reserved. */
   claimed(): number {
-    let bytes = 0;
-    for (const { length, reserved } of this.#writing.values()) bytes += Math.max(length, reserved);
-    return bytes;
+    return this.#claimed;
   }
 
   /** True when there is something to resume. */
   begin(digest: Digest, reserved: number): boolean {
     const kept = this.#kept.get(digest);
     this.#kept.delete(digest);
-    this.#writing.set(digest, { length: kept?.length ?? 0, reserved });
+    const length = kept?.length ?? 0;
+    this.#writing.set(digest, { length, reserved });
+    this.#claimed += Math.max(length, reserved);
     return kept !== undefined;
   }
 
@@ -60,7 +61,9 @@ export class PartialRegistry {
   grow(digest: Digest, bytes: number): void {
     const writing = this.#writing.get(digest);
     if (writing === undefined) return;
+    const before = Math.max(writing.length, writing.reserved);
     writing.length += bytes;
+    this.#claimed += Math.max(writing.length, writing.reserved) - before;
     this.#bytes += bytes;
   }
 
@@ -71,6 +74,7 @@ export class PartialRegistry {
   /** No partial any more. */
   end(digest: Digest): void {
     this.setLength(digest, 0);
+    this.#claimed -= this.#writing.get(digest)?.reserved ?? 0;
     this.#writing.delete(digest);
   }
 
