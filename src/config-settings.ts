@@ -123,18 +123,31 @@ export const settings = {
     argument: 'URL',
     read: indexUrl,
   },
+  'private-upstream': {
+    help: 'what the upstream gives is shared with no peer and asked of none (default: unless it is PyPI, on loopback or at a private address)',
+    read: onOff,
+  },
   mode: {
-    help: 'direct, or offline: nothing leaves for the upstream',
+    help: 'direct; quorum: pages as the policy\'s publishers signed them; offline: nothing leaves for the upstream (default direct)',
     argument: 'MODE',
-    read: oneOf('direct', 'offline'),
+    read: oneOf('direct', 'quorum', 'offline'),
+  },
+  policy: {
+    help: 'which publishers are believed, as "fondue trust" writes it (default DATA-DIR/policy)',
+    argument: 'FILE',
+    read: text,
+  },
+  'allow-old-pages': {
+    help: 'serve pages of the signed index that nobody vouched for within a day (default: 503)',
+    read: onOff,
   },
   mdns: { help: 'look for nodes on the local network', read: onOff },
   share: {
-    help: 'who may fetch public files from here: all, lan, none (default all)',
+    help: 'who may fetch public files from here: all, lan, none (default all; lan if the upstream has a private address)',
     argument: 'WHO',
     read: reach,
   },
-  ask: { help: 'whom to ask for files: all, lan, none (default all)', argument: 'WHO', read: reach },
+  ask: { help: 'whom to ask for files: all, lan, none (default as share)', argument: 'WHO', read: reach },
   dht: {
     help: 'role in the DHT: auto, server, client (default auto)',
     argument: 'ROLE',

@@ -8,6 +8,7 @@ import { parse as parseToml } from 'smol-toml';
 import { settings, type Given, type SettingName } from './config-settings.ts';
 import { ConfigurationError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
+import { isOnOwnNetwork, looksPublic } from './core/public-index.ts';
 import { compileProjectPattern } from './core/project-pattern.ts';
 
 export type Reach = 'all' | 'lan' | 'none';
@@ -22,8 +23,14 @@ export interface Config {
   /** Simple index URL with a trailing slash, without credentials. */
   readonly upstream: string;
   readonly upstreamCredentials: { readonly user: string; readonly password: string } | undefined;
-  /** Quorum comes with the signed index. */
-  readonly mode: 'direct' | 'offline';
+  /** What the upstream gives stays here. */
+  readonly privateUpstream: boolean;
+  readonly mode: 'direct' | 'quorum' | 'offline';
+  /** The policy file; `policyGiven`: somebody named it, so it must be there. */
+  readonly policy: string;
+  readonly policyGiven: boolean;
+  /** Serve what is older than a day. */
+  readonly allowOldPages: boolean;
   readonly mdns: boolean;
   readonly share: Reach;
   readonly ask: Reach;
@@ -107,17 +114,24 @@ function freeze(given: ReadonlyMap<SettingName, Given>, sources: ConfigSources):
   upstream.password = '';
   const privateNames = value('private', []);
   for (const pattern of privateNames) compileProjectPattern(pattern);
+  const reach = isOnOwnNetwork(upstream) ? 'lan' : 'all';
+  const dataDir = resolve(value('data-dir', undefined) ?? defaultDataDir(sources));
+  const policy = value('policy', undefined);
   return Object.freeze({
-    dataDir: resolve(value('data-dir', undefined) ?? defaultDataDir(sources)),
+    dataDir,
     gateway: value('gateway', { host: '127.0.0.1', port: 8381 }),
     listen: value('listen', ['/ip4/0.0.0.0/tcp/8382']),
     bootstrap: value('bootstrap', []),
     upstream: upstream.href,
     upstreamCredentials: credentials,
+    privateUpstream: isPrivate(upstream, credentials !== undefined, value('private-upstream', undefined)),
     mode: value('mode', 'direct'),
+    policy: resolve(policy ?? join(dataDir, 'policy')),
+    policyGiven: policy !== undefined,
+    allowOldPages: value('allow-old-pages', false),
     mdns: value('mdns', true),
-    share: value('share', 'all'),
-    ask: value('ask', 'all'),
+    share: value('share', reach),
+    ask: value('ask', reach),
     dht: value('dht', 'auto'),
     quota: value('quota', limits.store.quota),
     uploadLimit: value('upload-limit', undefined),
@@ -135,6 +149,18 @@ function freeze(given: ReadonlyMap<SettingName, Given>, sources: ConfigSources):
       (path): path is string => path !== undefined && path !== '',
     ),
   });
+}
+
+/** What needs a password is never public, whatever is said. */
+function isPrivate(upstream: URL, locked: boolean, said: boolean | undefined): boolean {
+  if (locked && said === false) {
+    throw new ConfigurationError(
+      'usage',
+      `private-upstream: the files of ${upstream.href} need a password, so they cannot be shared`,
+      'leave private-upstream out, or give an upstream that needs no password',
+    );
+  }
+  return said ?? (locked || !(looksPublic(upstream) || isOnOwnNetwork(upstream)));
 }
 
 function known(key: string, origin: string, spell: (name: string) => string): SettingName {

@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { join } from 'node:path';
 import type { Config } from './config.ts';
 import type { Clock, Randomness } from './core/clock.ts';
 import { createFactEmitter, type FactEmitter } from './core/facts.ts';
@@ -17,6 +16,8 @@ import { createGateway } from './gateway/gateway.ts';
 import type { Administration } from './mirror/administration.ts';
 import { announce } from './mirror/announce.ts';
 import { createFileOpener } from './mirror/open-file.ts';
+import { forgetOld } from './mirror/forget-old.ts';
+import { hidePrivate } from './mirror/hide-private.ts';
 import { createFindFile } from './mirror/find-file.ts';
 import { createWheelMetadata } from './mirror/make-metadata.ts';
 import type { Mirror } from './mirror/mirror.ts';
@@ -30,18 +31,26 @@ import { createShelf } from './mirror/shelf.ts';
 import type { NodeStatus } from './mirror/status.ts';
 import { verifyStore } from './mirror/verify-store.ts';
 import { warm } from './mirror/warm.ts';
-import type { FromNetwork, ToNetwork } from './network/thread/messages.ts';
-import { createThreadedPeerNetwork } from './network/thread/threaded-peer-network.ts';
+import type { NetworkThread } from './network/thread/messages.ts';
+import {
+  createThreadedPeerNetwork,
+  type ThreadedNetworkDeps,
+} from './network/thread/threaded-peer-network.ts';
 import { createNoPeerNetwork } from './network/no-peer-network.ts';
 import type { PeerNetwork, Shelf } from './network/peer-network.ts';
-import type { NetworkThreadData } from './network-worker.ts';
 import { removeNodeFile, writeNodeFile } from './node-file.ts';
+import { openPublisher, type PublishSettings } from './open-publisher.ts';
+import { startNetworkThread } from './start-network-thread.ts';
 import { openDataFolder } from './store/data-folder.ts';
 import { openDiskBlobStore } from './store/disk-blob-store.ts';
 import { createLevelCatalog } from './store/level-catalog.ts';
 import { openLevel } from './store/open-level.ts';
 import type { BlobStore } from './store/blob-store.ts';
-import { createMemoryReplaceableFile, createReplaceableFile } from './store/replaceable-file.ts';
+import {
+  createMemoryReplaceableFile,
+  createReplaceableFile,
+  type ReplaceableFile,
+} from './store/replaceable-file.ts';
 import type { Catalog } from './store/catalog.ts';
 import { systemClock, systemRandomness } from './system-clock.ts';
 import { monitorProcess } from './system-process.ts';
@@ -62,6 +71,8 @@ export interface NodeOverrides {
   readonly serve?: boolean;
   /** No peers and no upstream: what is on this disk only. */
   readonly alone?: boolean;
+  /** Reads the upstream and signs what it saw, besides all else. */
+  readonly publish?: PublishSettings;
   /** Called with the emitter before anything opens, so that no fact is missed. */
   readonly onFacts?: (facts: FactEmitter) => void;
 }
@@ -91,30 +102,45 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   overrides.onFacts?.(facts);
   const monitor = stack.use(monitorProcess());
 
-  const thread = wantsNetwork(config, overrides) ? startNetworkThread(config, serve) : undefined;
-  stack.defer(async () => void (await thread?.terminate()));
+  const start = (before: readonly string[]): NetworkThread => startNetworkThread(config, serve, before);
+  const thread = wantsNetwork(config, overrides) ? { start, first: start([]) } : undefined;
+  stack.defer(async () => thread?.first.terminate());
   const { store, catalog } = await openStores(config, overrides, { clock, facts, stack });
   const offline = alone || config.mode === 'offline';
   const upstream = stack.use(
     overrides.upstream ?? openUpstream(config, { version, clock, randomness, facts, offline }),
   );
+  const isPrivate = createProjectMatcher(config.private);
+  const privateUpstream = upstream.private ? config.upstream : undefined;
+  if (privateUpstream !== undefined || config.private.length > 0)
+    await hidePrivate({ catalog, store, isPrivate, privateUpstream });
   const shelf = createShelf(store);
-  const network = stack.use(await openNetwork(thread, overrides, { shelf, facts }));
+  const network = stack.use(await openNetwork(thread, overrides, { clock, shelf, facts }));
   stack.use(announce({ facts, network }));
 
-  const isPrivate = createProjectMatcher(config.private);
   const pages = stack.use(
     createProjectPages(
       { catalog, store, upstream, clock, facts, isPrivate },
       { pageTtl: config.pageTtl, offline },
     ),
   );
-  const listFile =
+  stack.use(forgetOld({ catalog, store, upstream, clock, facts, inUse: pages.inUse }));
+  const listFile = (name: string): ReplaceableFile =>
     overrides.catalog === undefined
-      ? createReplaceableFile(join(config.dataDir, 'projects.gz'))
+      ? createReplaceableFile(join(config.dataDir, name))
       : createMemoryReplaceableFile();
   const lists = stack.use(
-    createProjectList({ upstream, file: listFile, clock, isPrivate }, { pageTtl: config.pageTtl, offline }),
+    createProjectList(
+      {
+        upstream,
+        file: listFile('projects.gz'),
+        fileFor: (form) => listFile(`projects.${form}`),
+        clock,
+        randomness,
+        isPrivate,
+      },
+      { pageTtl: config.pageTtl, offline },
+    ),
   );
   const opener = stack.use(
     createFileOpener({ store, upstream, network, clock, randomness, facts, ask: config.ask, offline }),
@@ -124,6 +150,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   facts.on('blob:added', ({ digest }) => void wheels.onWheelStored(digest));
   const mirror: Mirror = {
     project: pages.project,
+    freshProject: pages.freshProject,
     ...createFindFile({ pages, catalog, store, clock, isPrivate, private: upstream.private }),
     openFile,
     fileSize,
@@ -147,9 +174,13 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   });
   let gatewayUrl = '';
   const status = (): NodeStatus => reporter.status(gatewayUrl);
+  const freshStatus = async (): Promise<NodeStatus> => {
+    await network.refreshStatus?.();
+    return status();
+  };
   const owned = { mirror, store, catalog, clock };
   const administration: Administration = {
-    status,
+    status: freshStatus,
     warm: (wanted, options) => warm(owned, wanted, options),
     pin: (wanted, options) => pin(owned, wanted, options),
     unpin: (wanted, options) => unpin(owned, wanted, options),
@@ -168,7 +199,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
           mirror,
           clock,
           facts,
-          status,
+          status: freshStatus,
           health: () => reporter.health(),
           dashboard: loadDashboard(),
           report,
@@ -180,6 +211,10 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
     const admin = stack.use(await openAdminSocket(await adminSocketPath(config.dataDir), administration));
     await writeNodeFile(config.dataDir, { pid: process.pid, gateway: gatewayUrl, adminSocket: admin.path });
     stack.defer(() => removeNodeFile(config.dataDir));
+  }
+  if (overrides.publish !== undefined) {
+    const deps = { clock, randomness, facts, store, catalog, network, isPrivate, version };
+    stack.use(await openPublisher(config, overrides.publish, { ...deps, upstream: overrides.upstream }));
   }
   const opened = stack.move();
   return {
@@ -223,9 +258,10 @@ function openUpstream(
   config: Config,
   deps: { version: string; clock: Clock; randomness: Randomness; facts: FactEmitter; offline: boolean },
 ): Upstream {
-  if (deps.offline) return createOfflineUpstream(config.upstream);
+  if (deps.offline) return createOfflineUpstream(config.upstream, { private: config.privateUpstream });
   return createPypiUpstream({
     url: config.upstream,
+    private: config.privateUpstream,
     credentials: config.upstreamCredentials,
     proxy: config.proxy,
     caFiles: config.caFiles,
@@ -241,35 +277,14 @@ function wantsNetwork({ listen, bootstrap, mdns }: Config, overrides: NodeOverri
   return listen.length > 0 || bootstrap.length > 0 || mdns;
 }
 
-/** libp2p, its ciphers and hashes run in a thread of their own: a client's first byte waits for no stranger's megabytes. */
-function startNetworkThread(config: Config, serve: boolean): Worker {
-  const { bootstrap, mdns, share, ask, dht, uploadLimit } = config;
-  // A command that ends soon needs to be reached by nobody.
-  const listen = serve ? config.listen : [];
-  const workerData: NetworkThreadData = {
-    config: { listen, bootstrap, mdns, share, ask, dht, uploadLimit },
-    storagePath: join(config.dataDir, 'network'),
-  };
-  // `.ts` in a clone, `.js` as published.
-  const entry = new URL(`./network-thread${extname(import.meta.url)}`, import.meta.url);
-  return new Worker(entry, { workerData });
-}
-
 async function openNetwork(
-  thread: Worker | undefined,
+  thread: Pick<ThreadedNetworkDeps, 'start' | 'first'> | undefined,
   overrides: NodeOverrides,
-  deps: { shelf: Shelf; facts: FactEmitter },
+  deps: { clock: Clock; shelf: Shelf; facts: FactEmitter },
 ): Promise<PeerNetwork> {
   if (overrides.network !== undefined && overrides.alone !== true) return overrides.network(deps);
   if (thread === undefined) return createNoPeerNetwork();
-  return createThreadedPeerNetwork({
-    ...deps,
-    port: {
-      post: (message: ToNetwork, transfer = []) => thread.postMessage(message, [...transfer]),
-      onMessage: (listener) => void thread.on('message', (message: FromNetwork) => listener(message)),
-    },
-    terminate: async () => void (await thread.terminate()),
-  });
+  return createThreadedPeerNetwork({ ...deps, ...thread });
 }
 
 /** In the data folder; where its path is too long for a socket (104 bytes on macOS), in a folder of its own. */

@@ -85,10 +85,61 @@ test('a file that was asked for must be there and be TOML; the usual one need no
   );
 });
 
+test('what a private address gives is for its network, unless its owner says otherwise', () => {
+  const reach = (upstream: string, flags = {}): unknown[] => {
+    const { privateUpstream, share, ask } = loadConfig(sources({ flags: { upstream, ...flags } }));
+    return [privateUpstream, share, ask];
+  };
+  for (const host of ['10.0.0.7', '192.168.1.2:8080', '172.16.0.1', '[fd00::1]', '[fe80::1]']) {
+    const url = `http://${host}/simple/`;
+    assert.deepEqual(reach(url), [false, 'lan', 'lan'], url);
+    assert.deepEqual(reach(url, { share: 'all' }), [false, 'all', 'lan'], url);
+    assert.deepEqual(reach(url, { 'private-upstream': true }), [true, 'lan', 'lan'], url);
+    assert.deepEqual(reach(url.replace('//', '//u:p@')), [true, 'lan', 'lan'], url);
+  }
+  assert.deepEqual(reach('http://127.0.0.1/simple/'), [false, 'all', 'all']);
+  assert.deepEqual(reach('http://11.0.0.7/simple/'), [true, 'all', 'all']);
+});
+
 test("the upstream's credentials leave its URL", () => {
   const config = loadConfig(sources({ flags: { upstream: 'https://joe:p%40ss@index.example/simple' } }));
   assert.equal(config.upstream, 'https://index.example/simple/');
   assert.deepEqual(config.upstreamCredentials, { user: 'joe', password: 'p@ss' });
+});
+
+test('an upstream is private when it needs a password or is not known to be public, unless its owner says which', () => {
+  const isPrivate = (upstream: string, said?: unknown): boolean =>
+    loadConfig(sources({ flags: { upstream, 'private-upstream': said } })).privateUpstream;
+  assert.equal(loadConfig(sources()).privateUpstream, false);
+  for (const url of [
+    'https://pypi.org/simple/',
+    'https://PyPI.org./simple/',
+    'https://test.pypi.org/simple/',
+    'http://localhost:3141/root/pypi/+simple/',
+    'http://127.0.0.1:8080/simple/',
+    'http://127.1:8080/simple/',
+    'http://[0:0::1]:8080/simple/',
+  ]) {
+    assert.equal(isPrivate(url), false, url);
+    assert.equal(isPrivate(url, true), true, url);
+    assert.equal(isPrivate(url.replace('//', '//u:p@')), true, `${url} with a password`);
+  }
+  for (const url of [
+    'https://pypi.acme.example/simple/',
+    'https://pypi.org.acme.example/simple/',
+    'https://mypypi.org/simple/',
+    'http://packages/simple/',
+    'http://127.0.0.1.acme.example/simple/',
+  ]) {
+    assert.equal(isPrivate(url), true, url);
+    assert.equal(isPrivate(url, false), false, url);
+  }
+  const locked = refusal({
+    flags: { upstream: 'https://u:secret@pypi.org/simple/' },
+    env: { FONDUE_PRIVATE_UPSTREAM: 'false' },
+  });
+  assert.match(locked.message, /need a password/);
+  assert.doesNotMatch(`${locked.message} ${locked.fix}`, /secret/);
 });
 
 test('--offline is mode offline, --listen none listens nowhere, and lists may be parted by commas in a variable', () => {

@@ -20,7 +20,16 @@ export function addConfigOptions(command: Command, names = Object.keys(settings)
       );
       continue;
     }
-    const option = new Option(`--${name} <${setting.argument ?? 'VALUE'}>`, setting.help);
+    if (name === 'private-upstream') {
+      command.addOption(new Option('--private-upstream', setting.help));
+      command.addOption(new Option('--no-private-upstream', 'everybody may have what the upstream gives'));
+      continue;
+    }
+    if (setting.argument === undefined) {
+      command.addOption(new Option(`--${name}`, setting.help));
+      continue;
+    }
+    const option = new Option(`--${name} <${setting.argument}>`, setting.help);
     if (setting.repeatable === true) option.argParser(collect);
     command.addOption(option);
   }

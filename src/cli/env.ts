@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { ConfigurationError } from '../core/errors.ts';
+import { urlHost } from '../core/url-host.ts';
 import { addConfigOptions, configFromOptions } from './config-options.ts';
 import { readNodeFile } from '../node-file.ts';
 import { printJson, printLine } from './output.ts';
@@ -28,7 +29,7 @@ async function gatewayUrl(
   const running = await readNodeFile(config.dataDir);
   if (running !== undefined) return running.gateway;
   const { host, port } = config.gateway;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `http://${urlHost(host)}:${port}`;
 }
 
 export function addEnvCommands(program: Command): void {

@@ -3,10 +3,12 @@ import { pino, type Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { FactEmitter, FactName, Facts } from '../core/facts.ts';
 
-type Level = 'debug' | 'info' | 'warn';
+type Level = 'trace' | 'debug' | 'info' | 'warn';
 
 /** At which level each fact is told, and how; facts left out are told at `debug`. */
 const tellings: { [K in FactName]?: { level: Level; tell: (fact: Facts[K]) => string } } = {
+  // One for each piece of a body: what was asked for is told by `served:request`.
+  'served:bytes': { level: 'trace', tell: (fact) => `sent ${fact.bytes} bytes from ${fact.source}` },
   'blob:fetched': {
     level: 'debug',
     tell: (fact) =>
@@ -30,6 +32,18 @@ const tellings: { [K in FactName]?: { level: Level; tell: (fact: Facts[K]) => st
   'peer:connected': { level: 'info', tell: (fact) => `peer ${fact.peerId} connected from ${fact.address}` },
   'peer:disconnected': { level: 'info', tell: (fact) => `peer ${fact.peerId} left` },
   'peer:banned': { level: 'warn', tell: (fact) => `peer ${fact.peerId} is banned: ${fact.reason}` },
+  'publisher:signed': {
+    level: 'info',
+    tell: ({ origin, size, names, changed, stale }) =>
+      `${origin} signed record ${size - 1}: ${names} projects, ${changed} changed, ${stale} not up to date`,
+  },
+  'publisher:noted': { level: 'warn', tell: (fact) => fact.message },
+  'publisher:stopped': { level: 'warn', tell: (fact) => `${fact.origin} signs no more: ${fact.message}` },
+  'index:aged': {
+    level: 'warn',
+    tell: (fact) =>
+      `pages of the signed index are served that nobody vouched for within ${Math.floor(fact.ageSeconds / 60)} minutes`,
+  },
   'storage:full': { level: 'warn', tell: (fact) => fact.message },
   'storage:repaired': { level: 'warn', tell: (fact) => fact.message },
   'program:failed': { level: 'warn', tell: (fact) => `a bug, please report it: ${fact.message}` },
@@ -39,6 +53,7 @@ const tellings: { [K in FactName]?: { level: Level; tell: (fact: Facts[K]) => st
 export interface FactLog {
   listen(facts: FactEmitter): void;
   warn(message: string): void;
+  info(message: string): void;
 }
 
 export function logFacts(level: Config['logLevel'], json: boolean, stream: NodeJS.WriteStream): FactLog {
@@ -53,6 +68,7 @@ export function logFacts(level: Config['logLevel'], json: boolean, stream: NodeJ
       });
     },
     warn: (message) => logger.warn(message),
+    info: (message) => logger.info(message),
   };
 }
 

@@ -33,6 +33,8 @@ function describeStatus(status: NodeStatus): string {
   const rows: [string, string][] = [
     ['gateway', `${status.gateway}/simple/`],
     ['peer', status.peerId],
+    // What another node takes as --bootstrap.
+    ...status.multiaddrs.map((address): [string, string] => ['address', address]),
     ['up for', formatDuration(status.uptimeSeconds * 1000)],
     [
       'upstream',

@@ -1,6 +1,8 @@
 /** `fondue up`: runs a node in the foreground until SIGINT or SIGTERM; a second signal ends it at once (130). */
 import type { Command } from 'commander';
-import { createNode, type FondueNode } from '../node.ts';
+import type { Config } from '../config.ts';
+import type { FactEmitter } from '../core/facts.ts';
+import { createNode, type FondueNode, type NodeOverrides } from '../node.ts';
 import { addConfigOptions, configFromOptions } from './config-options.ts';
 import { logFacts } from './log.ts';
 import { exitCodes, printJson, printLine, printNote, styles } from './output.ts';
@@ -14,15 +16,25 @@ export function addUpCommand(program: Command): void {
     .command('up')
     .description('runs a node in the foreground: a gateway for pip here, and its files for other nodes')
     .addHelpText('after', '\nExample:\n  fondue up --quota 50GB --upload-limit 5MB');
-  addConfigOptions(command).action((options: Record<string, unknown>) => up(options));
+  addConfigOptions(command).action((options: Record<string, unknown>) =>
+    runNode(configFromOptions(options), options),
+  );
 }
 
-async function up(options: Record<string, unknown>): Promise<void> {
-  const config = configFromOptions(options);
+/** Until it is told to end. `more`: what a command adds to a node. */
+export async function runNode(
+  config: Config,
+  options: Record<string, unknown>,
+  more: Pick<NodeOverrides, 'publish' | 'onFacts'> = {},
+): Promise<void> {
   const json = options['json'] === true;
   const log = logFacts(config.logLevel, json, process.stderr);
   const stopped = untilSignal();
-  const node = await createNode(config, { version: readPackageVersion(), onFacts: log.listen });
+  const onFacts = (facts: FactEmitter): void => {
+    log.listen(facts);
+    more.onFacts?.(facts);
+  };
+  const node = await createNode(config, { ...more, version: readPackageVersion(), onFacts });
   if (json) {
     printJson({
       event: 'ready',
@@ -34,6 +46,7 @@ async function up(options: Record<string, unknown>): Promise<void> {
       dataDir: config.dataDir,
     });
     if (isExposed(node)) log.warn(exposure(node));
+    if (!isPypi(node)) log.info(sharing(node));
   } else {
     printLine(welcome(node));
   }
@@ -78,7 +91,25 @@ function welcome(node: FondueNode): string {
       ? [dim('Peers      none: this node does not listen')]
       : peers.map((peer) => dim(`Peers      ${peer}`))),
     ...(isExposed(node) ? ['', exposure(node)] : []),
+    ...(isPypi(node) ? [] : ['', sharing(node)]),
   ].join('\n');
+}
+
+function isPypi({ config }: FondueNode): boolean {
+  return new URL(config.upstream).hostname === 'pypi.org';
+}
+
+/** What becomes of the files of an upstream that may be nobody else's business. */
+function sharing({ config }: FondueNode): string {
+  const { upstream, privateUpstream, upstreamCredentials } = config;
+  if (config.share === 'none') return `Files of ${upstream} are shared with nobody.`;
+  if (!privateUpstream)
+    return `Files of ${upstream} are shared with peers${config.share === 'lan' ? ' on this network' : ''}; --private-upstream keeps them here.`;
+  const cure =
+    upstreamCredentials === undefined
+      ? '; --no-private-upstream shares them, if everybody may have them'
+      : ': it needs a password';
+  return `Files of ${upstream} are neither shared with peers nor asked of them${cure}.`;
 }
 
 /** By what it binds to: its URL says 127.0.0.1 for 0.0.0.0 too. */

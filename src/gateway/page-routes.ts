@@ -2,7 +2,7 @@
  * The simple index: `/simple/` and `/simple/<name>/`. Always true: the age told is never younger than the truth; only what
  * is fresh may be kept by a client; 404 only when the mirror knows the project to be absent.
  */
-import { chooseEncoding, negotiate, type PageForm } from '../core/accept.ts';
+import { chooseEncoding, type ContentCoding, negotiate, type PageForm } from '../core/accept.ts';
 import { NotFoundError, UnavailableError } from '../core/errors.ts';
 import { parseProjectName } from '../core/project-name.ts';
 import type { Clock } from '../core/clock.ts';
@@ -11,7 +11,7 @@ import { wantsNews } from './client-patience.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayLimits } from './gateway-limits.ts';
 import { RequestError } from './http-errors.ts';
-import { pageEtag, type PageRenderings } from './page-renderings.ts';
+import { formEtag, pageEtag, type PageRenderings } from './page-renderings.ts';
 import { remembered } from './remembered.ts';
 import { notModified, redirect, sendBuffer } from './send.ts';
 import { sendChunks } from './send-body.ts';
@@ -58,20 +58,24 @@ async function servePage(
     throw new NotFoundError(`project "${project}" does not exist: the upstream index says so`);
   const acceptEncoding = exchange.request.headers['accept-encoding'];
   const coding = codingFor(typeof acceptEncoding === 'string' ? acceptEncoding : undefined);
-  const etag = pageEtag(answer.served, form.contentType, coding);
-  const headers = pageHeaders(answer);
-  if (coding !== 'identity') headers.push('Content-Encoding', coding);
+  const { etag, headers } = pageHead(answer, form, coding);
   if (notModified(exchange, etag, headers)) return;
   const body = await deps.renderings.body(answer.served, form.format, coding);
   const { contentType: type } = form;
   sendBuffer(exchange, { type, body, etag, headers, source: answer.source }, deps.limits.idleTime);
 }
 
-function pageHeaders(answer: ProjectAnswer & { kind: 'page' }): string[] {
+/** What the head of a page's answer says besides type and length. */
+export function pageHead(
+  answer: ProjectAnswer & { kind: 'page' },
+  form: PageForm,
+  coding: ContentCoding,
+): { etag: string; headers: string[] } {
   const headers = freshness(answer.ageSeconds, answer.stale ? undefined : answer.freshSeconds);
   headers.push('Fondue-Source', answer.source);
   if (answer.served.serial !== undefined) headers.push('X-PyPI-Last-Serial', answer.served.serial);
-  return headers;
+  if (coding !== 'identity') headers.push('Content-Encoding', coding);
+  return { etag: pageEtag(answer.served, form.contentType, coding), headers };
 }
 
 /** `left`: what is left of the time to live; undefined when stale. Rounded so that nothing looks younger than it is. */
@@ -83,7 +87,9 @@ function freshness(ageSeconds: number, left: number | undefined): string[] {
 
 async function serveList(deps: PageDeps, exchange: Exchange): Promise<void> {
   const form = formOf(exchange);
-  const list = await deps.mirror.projectList(form.format, pagePatience(exchange));
+  const acceptEncoding = exchange.request.headers['accept-encoding'];
+  const wanted = codingFor(typeof acceptEncoding === 'string' ? acceptEncoding : undefined);
+  const list = await deps.mirror.projectList(form.format, { ...pagePatience(exchange), coding: wanted });
   if (list.kind === 'unknown') {
     throw new UnavailableError(
       `the list of projects cannot be had now: ${list.reason}`,
@@ -92,8 +98,15 @@ async function serveList(deps: PageDeps, exchange: Exchange): Promise<void> {
     );
   }
   const left = list.stale ? undefined : deps.pageTtl / 1000 - list.ageSeconds;
-  const headers = ['Content-Type', form.contentType, ...freshness(list.ageSeconds, left)];
-  await sendChunks(deps, exchange, headers, list.body);
+  const headers = freshness(list.ageSeconds, left);
+  if (list.serial !== undefined) headers.push('X-PyPI-Last-Serial', list.serial);
+  if (list.coding !== 'identity') headers.push('Content-Encoding', list.coding);
+  const etag = formEtag(list.version, form.contentType, list.coding);
+  if (notModified(exchange, etag, headers)) await list.body.return(undefined);
+  else {
+    const own = ['Content-Type', form.contentType, 'ETag', etag];
+    await sendChunks(deps, exchange, [...own, ...headers], list.body);
+  }
 }
 
 const formFor = remembered(negotiate);

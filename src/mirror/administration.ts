@@ -7,7 +7,7 @@ import type { NodeStatus } from './status.ts';
 export interface Progress {
   readonly done: number;
   readonly total: number;
-  readonly unit: 'files' | 'blobs';
+  readonly unit: 'files' | 'blobs' | 'projects';
   readonly text: string;
   readonly ok: boolean;
 }
@@ -30,7 +30,7 @@ export interface VerifyOutcomeReport extends Outcome {
 }
 
 export interface Administration {
-  status(): NodeStatus;
+  status(): Promise<NodeStatus>;
   /** Fetches files ahead. */
   warm(wanted: readonly WantedFile[], options?: ActionOptions): Promise<Outcome>;
   /** Keeps files whatever the quota says; they are fetched when the node can. */

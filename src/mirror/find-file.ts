@@ -71,7 +71,8 @@ export function createFindFile(deps: FindFileDeps): FindFile {
       const file = match(answer.served.page);
       if (file !== undefined) return { project, file };
     }
-    if (answer.kind === 'absent' && answer.freshSeconds > 0) return 'absent';
+    if (answer.kind !== 'page' ? answer.freshSeconds > 0 || answer.decides === true : answer.decides === true)
+      return 'absent';
     if (answer.kind === 'page' && answer.source === 'upstream') {
       rechecked.set(project, clock.monotonic());
       return 'absent';

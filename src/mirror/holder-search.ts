@@ -84,10 +84,14 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
   function ask(): void {
     asked = round;
     asking = true;
-    void collect(network.ask(digest, { signal }), 'asking peers', () => {
-      asking = false;
-      if (candidates.known === 0) deps.note('no connected peer has it');
-    });
+    void collect(
+      network.ask(digest, { signal, sizeKnown: deps.size() !== undefined && round === 0 }),
+      'asking peers',
+      () => {
+        asking = false;
+        if (candidates.known === 0) deps.note('no connected peer has it');
+      },
+    );
   }
 
   function find(): void {

@@ -5,7 +5,7 @@
  */
 import { deadline, sleep, type Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
-import { IntegrityError, UnavailableError } from '../core/errors.ts';
+import { IntegrityError, InvalidContentError, UnavailableError } from '../core/errors.ts';
 import type { FactEmitter, SourceKind } from '../core/facts.ts';
 import { limits } from '../core/limits.ts';
 import type { BlobStore } from '../store/blob-store.ts';
@@ -107,7 +107,7 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
     return { bytes, source: file.source, proven: false, from: 'local' };
   }
 
-  async function fromWholeWheel(ref: FileRef, signal: AbortSignal): Promise<Made> {
+  async function fromWholeWheel(ref: FileRef, _wheel: Digest, signal: AbortSignal): Promise<Made> {
     const opened = await deps.openFile(ref, { signal, wait: limits.metadata.flight });
     if (opened.kind === 'absent') throw new UnavailableError(`${ref.filename} is not there`);
     if (opened.kind === 'unknown') throw new UnavailableError(opened.reason);
@@ -116,17 +116,27 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
     return { bytes, source: file.source, proven: true, from: 'local' };
   }
 
-  /** Best first. */
-  function waysTo(ref: FileRef, wheel: Digest, hash: Digest | undefined): Way<Made>[] {
+  /** Best first. `unread` is told of a whole wheel that is refused here. */
+  function waysTo(ref: FileRef, wheel: Digest, hash: Digest | undefined, unread: () => void): Way<Made>[] {
+    const ofWhole =
+      (way: (ref: FileRef, wheel: Digest, signal: AbortSignal) => Promise<Made>): Way<Made> =>
+      async (signal) => {
+        try {
+          return await way(ref, wheel, signal);
+        } catch (error) {
+          if (error instanceof InvalidContentError) unread();
+          throw error;
+        }
+      };
     const isWheel = ref.filename.endsWith('.whl');
     const reachable = !options.offline && ref.url !== '';
     const promised = hash !== undefined || ref.file?.coreMetadata !== undefined;
     const ways: (Way<Made> | false)[] = [
-      isWheel && store.stat(wheel) !== undefined && ((signal) => fromHeldWheel(ref, wheel, signal)),
+      isWheel && store.stat(wheel) !== undefined && ofWhole(fromHeldWheel),
       reachable && promised && ((signal) => fromUpstream(ref, signal)),
       reachable && isWheel && ((signal) => fromRanges(ref, signal)),
       hash !== undefined && !ref.private && ((signal) => fromPeers(ref, hash, signal)),
-      isWheel && ((signal) => fromWholeWheel(ref, signal)),
+      isWheel && ofWhole(fromWholeWheel),
     ];
     return ways.filter((way) => way !== false);
   }
@@ -149,8 +159,9 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
     using limit = deadline(clock, limits.metadata.flight);
     /** What the whole wheel shows, where that is not what was advertised. */
     let truth: 'none' | 'unfit' | undefined;
+    let unread = false;
     for (let round = 0; ; round++) {
-      const ways = waysTo(ref, wheel, hash);
+      const ways = waysTo(ref, wheel, hash, () => (unread = true));
       const safe = hash === undefined ? ways : ways.map((way) => checked(way, hash, (as) => (truth = as)));
       try {
         return await settle(
@@ -163,7 +174,10 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
         const pause = ROUNDS[round];
         const reason = `${ref.filename}.metadata: ${(error as Error).message}`;
         if (truth !== undefined) return await giveUp(ref, wheel, truth, reason);
-        if (pause === undefined || limit.signal.aborted) return unknown(reason);
+        const last = pause === undefined || limit.signal.aborted;
+        // Only the upstream may still have what fits its own hash.
+        if (unread && (last || hash === undefined)) return await giveUp(ref, wheel, 'unfit', reason);
+        if (last) return unknown(reason);
         await sleep(clock, pause, limit.signal).catch(() => undefined);
       }
     }

@@ -7,14 +7,16 @@ import type { ProjectName } from '../core/project-name.ts';
 import type { Catalog } from '../store/catalog.ts';
 
 /**
- * A digest: made from the wheel, and will stay so. `none`: the wheel is proven to hold no metadata. `unfit`: the wheel's
- * own metadata has another hash than the upstream advertises, so nothing that is right can be served.
+ * A digest: made from the wheel, and will stay so. `none`: the wheel is proven to hold no metadata. `unfit`: nothing
+ * that is right can be served, as the wheel's own has another hash than the upstream advertises, or the archive is refused here.
  */
 export type MetadataMark = Digest | 'none' | 'unfit';
 
 export interface MetadataMarks {
   of(project: ProjectName): Promise<ReadonlyMap<Digest, MetadataMark>>;
   set(project: ProjectName, wheel: Digest, mark: MetadataMark): Promise<void>;
+  /** All of the project's. */
+  forget(project: ProjectName): Promise<void>;
 }
 
 const PART = 'wheel-metadata';
@@ -42,6 +44,7 @@ export function createMetadataMarks(catalog: Pick<Catalog, 'document' | 'putDocu
 
   return {
     of,
+    forget: (project) => catalog.putDocument(PART, project, undefined),
     async set(project, wheel, mark) {
       const before = writing.get(project) ?? Promise.resolve();
       const mine = before.catch(() => undefined).then(() => write(project, wheel, mark));

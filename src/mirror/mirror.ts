@@ -2,6 +2,7 @@
  * What the gateway, the dashboard and the command line may ask of a node: one use case a member, each made by its own file
  * in this folder and joined in `node.ts`. Times are seconds where the name says so; ages are never younger than the truth.
  */
+import type { ContentCoding } from '../core/accept.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Json, ProjectFile, ProjectPage } from '../core/project-page.ts';
 import type { ProjectName } from '../core/project-name.ts';
@@ -41,8 +42,16 @@ export type ProjectAnswer =
       readonly freshSeconds: number;
       readonly stale: boolean;
       readonly source: SourceKind;
+      /** What it does not list is not to be had, whatever the disk holds. */
+      readonly decides?: boolean;
     }
-  | { readonly kind: 'absent'; readonly ageSeconds: number; readonly freshSeconds: number }
+  | {
+      readonly kind: 'absent';
+      readonly ageSeconds: number;
+      readonly freshSeconds: number;
+      /** As above, however old. */
+      readonly decides?: boolean;
+    }
   /** It cannot be found out now: 503, never 404. */
   | { readonly kind: 'unknown'; readonly reason: string; readonly retryAfterSeconds: number };
 
@@ -85,12 +94,26 @@ export type OpenAnswer =
 
 export interface Mirror {
   project(name: ProjectName, patience?: Patience): Promise<ProjectAnswer>;
-  /** The whole list of projects, streamed in the form asked for. */
+  /** The page when it is fresh and in memory: what `project` would resolve to now. Asks nobody, changes nothing. */
+  freshProject?(name: ProjectName): (ProjectAnswer & { readonly kind: 'page' }) | undefined;
+  /**
+   * The whole list of projects, streamed in the form asked for; `identity` where the coding is not to be had now. `version`
+   * differs wherever the list does. A body that is not read is closed by its `return()`.
+   */
   projectList(
     format: 'json' | 'html',
-    patience?: Patience,
+    patience?: Patience & { readonly coding?: ContentCoding | undefined },
   ): Promise<
-    | { kind: 'list'; body: AsyncIterable<Uint8Array>; ageSeconds: number; stale: boolean }
+    | {
+        kind: 'list';
+        body: AsyncGenerator<Uint8Array>;
+        coding: ContentCoding;
+        version: string;
+        ageSeconds: number;
+        stale: boolean;
+        /** X-PyPI-Last-Serial. */
+        serial?: string | undefined;
+      }
     | { kind: 'unknown'; reason: string; retryAfterSeconds: number }
   >;
   /** By digest, with the filename of the URL: from what is known, else by resolving the filename's project. */

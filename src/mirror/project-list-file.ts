@@ -2,26 +2,27 @@
  * The list of all projects as it is kept: compressed lines, so that neither reading nor rendering it takes memory. The
  * first line says when it was observed, then one JSON object a project, and the last line holds the rest of the list.
  */
-import { pipeline } from 'node:stream';
-import { Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import { InvalidContentError } from '../core/errors.ts';
 import type { ListPart } from '../core/list-entry.ts';
 import type { JsonObject } from '../core/project-page.ts';
 import type { ProjectName } from '../core/project-name.ts';
 import type { ReplaceableFile } from '../store/replaceable-file.ts';
+import { throughZlib } from './through-zlib.ts';
 
 export interface ListFacts {
   /** Wall clock, ms. */
   readonly observedAt: number;
   /** URL of the index it came from. */
   readonly upstream: string;
+  /** Another one for each list that was written: the base of ETags. */
+  readonly version: string;
 }
 
 export interface KeptList {
   readonly facts: ListFacts;
-  /** One JSON object a project; then the rest of the list. Batches of lines. */
-  readonly lines: AsyncIterable<ListLines>;
+  /** One JSON object a project; then the rest of the list. Batches of lines. Leaving the loop, or `return()` before it begins, closes the file. */
+  readonly lines: AsyncGenerator<ListLines>;
 }
 
 type ListLines =
@@ -50,18 +51,23 @@ export async function writeList(
     }
     yield batch;
   }
-  await file.replace(piped(text(), createGzip({ level: 4 })));
+  await file.replace(throughZlib(text(), createGzip({ level: 4 })));
 }
 
 /** Undefined when there is none, or none that can be read. */
 export async function readList(file: ReplaceableFile): Promise<KeptList | undefined> {
   const chunks = await file.read();
   if (chunks === undefined) return undefined;
-  const lines = linesOf(piped(chunks, createGunzip()));
+  const lines = linesOf(throughZlib(chunks, createGunzip()));
   try {
     const first = await lines.next();
     const facts = first.done ? undefined : readFacts(first.value.shift());
-    if (facts !== undefined && !first.done) return { facts, lines: contents(first.value, lines) };
+    if (facts !== undefined && !first.done) {
+      const kept = contents(first.value, lines);
+      // Only what has begun closes at `return()`.
+      await kept.next();
+      return { facts, lines: kept };
+    }
   } catch {
     // Damaged: as if there were none.
   }
@@ -72,16 +78,18 @@ export async function readList(file: ReplaceableFile): Promise<KeptList | undefi
 function readFacts(line: string | undefined): ListFacts | undefined {
   const facts: unknown = JSON.parse(line ?? 'null');
   if (typeof facts !== 'object' || facts === null) return undefined;
-  const { observedAt, upstream } = facts as Record<string, unknown>;
+  const { observedAt, upstream, version } = facts as Record<string, unknown>;
   if (typeof observedAt !== 'number' || typeof upstream !== 'string') return undefined;
-  return { observedAt, upstream };
+  return typeof version === 'string' ? { observedAt, upstream, version } : undefined;
 }
 
+/** First an empty batch. */
 async function* contents(
   first: readonly string[],
   lines: AsyncGenerator<string[]>,
 ): AsyncGenerator<ListLines> {
   try {
+    yield { kind: 'entries', entries: [] };
     let batch: readonly string[] | undefined = first;
     while (batch !== undefined) {
       const last = batch.at(-1);
@@ -108,21 +116,5 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<strin
     const lines = (tail + decoder.decode(chunk, { stream: true })).split('\n');
     tail = lines.pop() ?? '';
     if (lines.length > 0) yield lines;
-  }
-}
-
-/** Through a compressor, whose own threads do the work; leaving the loop ends both. */
-async function* piped(
-  source: AsyncIterable<Uint8Array | string>,
-  through: ReturnType<typeof createGzip>,
-): AsyncGenerator<Uint8Array> {
-  let failure: unknown;
-  pipeline(Readable.from(source, { objectMode: false }), through, (error) => (failure = error));
-  try {
-    for await (const chunk of through) yield chunk as Uint8Array;
-  } catch (error) {
-    throw failure ?? error;
-  } finally {
-    through.destroy();
   }
 }

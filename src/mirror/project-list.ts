@@ -3,7 +3,8 @@
  * upstream has. Always true: only a list that was read to its end replaces the kept one; memory does not grow with it;
  * while the upstream fails the kept list is served with its true age.
  */
-import { deadline, type Clock } from '../core/clock.ts';
+import type { ContentCoding } from '../core/accept.ts';
+import { deadline, type Clock, type Randomness } from '../core/clock.ts';
 import { InvalidContentError, UpstreamError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ProjectName } from '../core/project-name.ts';
@@ -11,10 +12,11 @@ import { readListHtml } from '../core/read-list-html.ts';
 import { readListJson } from '../core/read-list-json.ts';
 import type { ReplaceableFile } from '../store/replaceable-file.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { createListRenderings, type ListForm } from './list-renderings.ts';
 import type { Mirror, Patience } from './mirror.ts';
 import { createAgeLine, elapsedSince, momentNow, type AgeLine, type Moment } from './page-age.ts';
 import { readList, writeList } from './project-list-file.ts';
-import { renderList } from './render-list.ts';
+import { openRenderedList } from './render-list.ts';
 import { OUT_OF_TIME, waitFor } from './wait-for.ts';
 
 export interface ProjectList extends AsyncDisposable {
@@ -24,12 +26,17 @@ export interface ProjectList extends AsyncDisposable {
 export interface ProjectListDeps {
   readonly upstream: Pick<Upstream, 'projectList' | 'status'>;
   readonly file: ReplaceableFile;
+  /** Where its compressed forms are kept. */
+  readonly fileFor: (form: ListForm) => ReplaceableFile;
   readonly clock: Clock;
+  readonly randomness: Pick<Randomness, 'bytes'>;
   readonly isPrivate: (project: ProjectName) => boolean;
 }
 
+type Wanted = Patience & { readonly coding?: ContentCoding | undefined };
 type ListAnswer = Awaited<ReturnType<Mirror['projectList']>>;
 interface Known {
+  readonly version: string;
   readonly age: AgeLine;
   readonly checked: Moment;
 }
@@ -42,6 +49,7 @@ export function createProjectList(
   const { listBytes = limits.page.listDecodedBytes } = options;
   const upstreamUrl = upstream.status().url;
   const closing = new AbortController();
+  const renderings = createListRenderings({ list: file, fileFor: deps.fileFor, clock });
   let known: Known | undefined;
   let looked = false;
   /** Resolves to why it failed, or to nothing. */
@@ -53,10 +61,11 @@ export function createProjectList(
     if (looked) return known;
     const kept = await readList(file).catch(() => undefined);
     if (kept !== undefined) {
-      for await (const _ of kept.lines) break;
+      await kept.lines.return(undefined);
       if (kept.facts.upstream === upstreamUrl && !looked) {
         const age = createAgeLine(clock, kept.facts.observedAt);
         known = {
+          version: kept.facts.version,
           age,
           checked: { wall: kept.facts.observedAt, monotonic: clock.monotonic() - age.age() },
         };
@@ -73,14 +82,15 @@ export function createProjectList(
       const answer = await upstream.projectList({ signal: limit.signal });
       if (answer === undefined) throw new UpstreamError({ url: upstreamUrl, status: 404 }, 'it has no list');
       const observedAt = Math.min(answer.observedAt ?? checked.wall, clock.now());
+      const version = Buffer.from(deps.randomness.bytes(16)).toString('hex');
       const read = answer.format === 'json' ? readListJson : readListHtml;
       await writeList(
         file,
-        { observedAt, upstream: upstreamUrl },
+        { observedAt, upstream: upstreamUrl, version },
         read(bounded(answer.body, listBytes, limit.signal)),
         deps.isPrivate,
       );
-      known = { age: createAgeLine(clock, observedAt), checked };
+      known = { version, age: createAgeLine(clock, observedAt), checked };
       looked = true;
       failed = undefined;
       return undefined;
@@ -96,18 +106,25 @@ export function createProjectList(
     return flight;
   }
 
-  async function serve(format: 'json' | 'html', state: Known): Promise<ListAnswer> {
+  async function serve(format: 'json' | 'html', state: Known, wanted: Wanted): Promise<ListAnswer> {
+    const { coding = 'identity', wait = limits.gateway.wait, signal } = wanted;
+    const age = {
+      ageSeconds: Math.ceil(state.age.age() / 1000),
+      stale: elapsedSince(clock, state.checked) >= options.pageTtl,
+    };
+    if (coding !== 'identity') {
+      const { version } = state;
+      const body = await renderings.open(version, `${format}-${coding}`, wait, signal);
+      if (body !== undefined) return { kind: 'list', body, coding, version, ...age };
+    }
     const kept = await readList(file).catch(() => undefined);
     if (kept === undefined) {
       known = undefined;
       return unknown('the kept list of projects cannot be read');
     }
-    return {
-      kind: 'list',
-      body: renderList(kept, format),
-      ageSeconds: Math.ceil(state.age.age() / 1000),
-      stale: elapsedSince(clock, state.checked) >= options.pageTtl,
-    };
+    const { version } = kept.facts;
+    const body = await openRenderedList(kept, format);
+    return { kind: 'list', body, coding: 'identity', version, ...age };
   }
 
   /** Waits for the upstream as long as it is worth it; nothing waits for one that has just failed. */
@@ -122,19 +139,22 @@ export function createProjectList(
   }
 
   return {
-    async projectList(format, patience = {}) {
+    async projectList(format, patience: Wanted = {}) {
       patience.signal?.throwIfAborted();
       const state = await look();
       const fresh = state !== undefined && elapsedSince(clock, state.checked) < options.pageTtl;
       if (state !== undefined && (options.offline || (fresh && patience.noCache !== true)))
-        return serve(format, state);
+        return serve(format, state, patience);
       if (options.offline) return unknown('no list of projects is kept, and this node is offline');
       const reason = await wait(state, patience);
-      return known === undefined ? unknown(reason ?? 'there is no list of projects') : serve(format, known);
+      return known === undefined
+        ? unknown(reason ?? 'there is no list of projects')
+        : serve(format, known, patience);
     },
     async [Symbol.asyncDispose]() {
       closing.abort(new DOMException('the node is closing', 'AbortError'));
       await flight;
+      await renderings[Symbol.asyncDispose]();
     },
   };
 }

@@ -16,6 +16,8 @@ import { createUpstreamHealth } from './upstream-health.ts';
 export interface ProjectPages extends ResolveProject, AsyncDisposable {
   /** The upstream is known to be failing: nobody should wait long for it. */
   upstreamTroubled(): boolean;
+  /** Its page is in memory. */
+  inUse(project: ProjectName): boolean;
   /** Resolves when what pages say of files has been written down. */
   settled(): Promise<void>;
 }
@@ -60,6 +62,7 @@ export function createProjectPages(deps: ProjectPagesDeps, options: ProjectPages
   return {
     ...resolve,
     upstreamTroubled: health.troubled,
+    inUse: (project) => pages.peek(project) !== undefined,
     settled: notes.settled,
     async [Symbol.asyncDispose]() {
       await flights[Symbol.asyncDispose]();

@@ -2,9 +2,26 @@
 import type { KeptList } from './project-list-file.ts';
 import { parseProjectName } from '../core/project-name.ts';
 
-export async function* renderList(list: KeptList, format: 'json' | 'html'): AsyncGenerator<Uint8Array> {
-  const parts = format === 'json' ? asJson(list) : asHtml(list);
-  for await (const text of parts) yield Buffer.from(text);
+/** Leaving the loop, or `return()` before it begins, closes the list. */
+export async function openRenderedList(
+  list: KeptList,
+  format: 'json' | 'html',
+): Promise<AsyncGenerator<Uint8Array>> {
+  const body = render(list, format);
+  // Only what has begun closes at `return()`.
+  await body.next();
+  return body;
+}
+
+/** First an empty piece. */
+async function* render(list: KeptList, format: 'json' | 'html'): AsyncGenerator<Uint8Array> {
+  try {
+    yield Buffer.alloc(0);
+    const parts = format === 'json' ? asJson(list) : asHtml(list);
+    for await (const text of parts) yield Buffer.from(text);
+  } finally {
+    await list.lines.return(undefined);
+  }
 }
 
 async function* asJson({ lines }: KeptList): AsyncGenerator<string> {

@@ -33,6 +33,8 @@ export interface ResolveProjectOptions {
 
 export interface ResolveProject {
   project(project: ProjectName, patience?: Patience): Promise<ProjectAnswer>;
+  /** See `Mirror`. */
+  freshProject(project: ProjectName): (ProjectAnswer & { readonly kind: 'page' }) | undefined;
   /** The kept page at once, however old; when it is past its time it is asked for again behind the caller's back. */
   kept(project: ProjectName): Promise<ServedPage | undefined>;
 }
@@ -152,6 +154,14 @@ export function createResolveProject(
       if (servable) return offline ? answer(project, state, 'disk') : revalidate(project, state, patience);
       if (offline) return unknown(project, 'nothing is kept of it, and this node is offline');
       return fetch(project, state, patience);
+    },
+
+    freshProject(project) {
+      if (deps.isPrivate(project)) return undefined;
+      const state = pages.peek(project);
+      if (state?.kind !== 'page' || freshLeft(state, clock, pageTtl) === 0) return undefined;
+      const now = answer(project, state, 'disk');
+      return now.kind === 'page' && !now.stale ? now : undefined;
     },
 
     async kept(project) {

@@ -6,13 +6,16 @@ import type { Digest } from '../core/digest.ts';
 import type { Shelf } from '../network/peer-network.ts';
 import type { BlobStat, BlobStore } from '../store/blob-store.ts';
 
-export function createShelf(store: Pick<BlobStore, 'stat' | 'open' | 'list' | 'verify'>): Shelf {
+export function createShelf(
+  store: Pick<BlobStore, 'stat' | 'open' | 'list' | 'verify' | 'publicFolder'>,
+): Shelf {
   const publicStat = (digest: Digest): BlobStat | undefined => {
     const stat = store.stat(digest);
     return stat?.visibility === 'public' ? stat : undefined;
   };
   return {
     size: (digest) => publicStat(digest)?.size,
+    folder: store.publicFolder,
     async open(digest) {
       if (publicStat(digest) === undefined) return undefined;
       const reader = await store.open(digest);

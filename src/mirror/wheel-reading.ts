@@ -3,7 +3,7 @@
  * Always true: only the upstream that gave the page is read by ranges, never a peer (a tail proves nothing); of a wheel that
  * is being fetched nothing is believed before its whole hash fitted.
  */
-import { InvalidContentError, UnavailableError } from '../core/errors.ts';
+import { UnavailableError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readWheelMetadata } from '../core/wheel-metadata.ts';
 import type { ByteSource } from '../store/blob-store.ts';
@@ -11,7 +11,10 @@ import type { FileAnswer, Upstream } from '../upstream/upstream.ts';
 import type { FileRef, OpenedFile } from './mirror.ts';
 import { collect, readPart } from './read-fully.ts';
 
-/** What a whole, verified wheel says: its metadata, or `none` (also when the archive is damaged: nobody can read it). */
+/**
+ * What a whole, verified wheel says: its metadata, or `none`.
+ * @throws InvalidContentError for an archive that is not read here: that proves nothing, other readers may be less strict
+ */
 export async function metadataOfWhole(
   wheel: Pick<ByteSource, 'read'>,
   size: number,
@@ -22,12 +25,7 @@ export async function metadataOfWhole(
     size,
     read: (offset: number, length: number) => readPart(wheel, offset, length, signal),
   };
-  try {
-    return (await readWheelMetadata(source, filename)) ?? 'none';
-  } catch (error) {
-    if (error instanceof InvalidContentError) return 'none';
-    throw error;
-  }
+  return (await readWheelMetadata(source, filename)) ?? 'none';
 }
 
 /** Waits until the whole wheel is there and verified. */

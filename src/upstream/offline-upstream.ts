@@ -3,10 +3,10 @@ import { UpstreamError } from '../core/errors.ts';
 import type { Upstream } from './upstream.ts';
 
 /** `url`: the index that was mirrored, for page URLs and the status; with a trailing slash. */
-export function createOfflineUpstream(url: string): Upstream {
+export function createOfflineUpstream(url: string, options: { private: boolean }): Upstream {
   const pageUrl = (project: string): string => new URL(`${project}/`, url).href;
   return {
-    private: false,
+    private: options.private,
     pageUrl,
     page: (project) => refuse(pageUrl(project)),
     projectList: () => refuse(url),

@@ -152,6 +152,49 @@ export function catalogContract(name: string, makeCatalog: () => Promise<Catalog
       assert.equal(await catalog.fileOrigin(digestOf(Buffer.from('other'))), undefined);
     });
 
+    it('lists origins and forgets some, with the metadata made for them', async () => {
+      await using context = await makeCatalog();
+      const { catalog } = context;
+      const digests = Array.from({ length: 2500 }, (_, i) => digestOf(Buffer.from(`file ${i}`)));
+      await catalog.putFileOrigins(
+        digests.map((digest) => [digest, { project: flask, filename: 'f' }] as const),
+      );
+      const all = async (): Promise<Set<Digest>> => {
+        const found = new Set<Digest>();
+        for await (const batch of catalog.fileOrigins())
+          for (const [digest, origin] of batch) {
+            assert.deepEqual(origin, { project: 'flask', filename: 'f' });
+            found.add(digest);
+          }
+        return found;
+      };
+      assert.deepEqual(await all(), new Set(digests));
+      const [first, last] = [digests[0]!, digests[2499]!];
+      for (const digest of [first, last]) await catalog.putWheelMetadata(digest, 'none');
+      await catalog.deleteFileOrigins(digests.slice(0, 2400));
+      assert.deepEqual(await all(), new Set(digests.slice(2400)));
+      assert.equal(await catalog.fileOrigin(first), undefined);
+      assert.deepEqual(
+        [await catalog.wheelMetadata(first), await catalog.wheelMetadata(last)],
+        [undefined, 'none'],
+      );
+      await catalog.deleteFileOrigins([]);
+    });
+
+    it('forgets old absences, and never a page that came after one', async () => {
+      await using context = await makeCatalog();
+      const { catalog } = context;
+      const [old, young] = [parseProjectName('old'), parseProjectName('young')];
+      await catalog.putPage(old, { kind: 'absent', observedAt: 999 });
+      await catalog.putPage(young, { kind: 'absent', observedAt: 1000 });
+      await catalog.putPage(flask, { kind: 'absent', observedAt: 1 });
+      const page = keptPage(1);
+      await Promise.all([catalog.deleteAbsences(1000), catalog.putPage(flask, page)]);
+      assert.equal(await catalog.page(old), undefined);
+      assert.equal((await catalog.page(young))?.kind, 'absent');
+      assert.deepEqual(await pageOf(catalog, 'flask'), asRead(page));
+    });
+
     it('keeps small documents of other parts apart', async () => {
       await using context = await makeCatalog();
       const { catalog } = context;

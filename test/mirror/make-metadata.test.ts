@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { limits } from '../../src/core/limits.ts';
 import { createMetadataMarks } from '../../src/mirror/metadata-marks.ts';
 import { foo, timed } from './scripted-upstream.ts';
 import {
@@ -147,6 +148,50 @@ test('a wheel that is proven to hold none is absent although the upstream advert
   node.peers.set(digestOf(empty), empty);
   assert.equal((await node.metadata(refTo(empty, HASH))).kind, 'absent');
   assert.equal((await createMetadataMarks(node.catalog).of(foo)).get(digestOf(empty)), 'none');
+});
+
+const huge = wheelWith(Buffer.concat([METADATA, Buffer.alloc(limits.file.metadataBytes + 1, ' ')]));
+for (const [what, refused] of [
+  ['METADATA is longer than we read', huge],
+  ['the archive has something behind its end', Buffer.concat([wheel, Buffer.from('more')])],
+] as const) {
+  for (const where of ['is held', 'comes from peers'] as const) {
+    test(`a wheel whose ${what} and that ${where} is unknown, not absent, and the mark is dropped`, async () => {
+      const node = createWheelNode();
+      const promised = refTo(refused, undefined);
+      node.files.set(ref.url, refused);
+      if (where === 'is held') await putBlob(node.store, refused);
+      else node.peers.set(digestOf(refused), refused);
+      const { value } = await timed(node.clock, node.metadata(promised));
+      assert.equal(value.kind, 'unknown');
+      assert.equal(await node.catalog.wheelMetadata(digestOf(refused)), undefined);
+      assert.equal((await createMetadataMarks(node.catalog).of(foo)).get(digestOf(refused)), 'unfit');
+      const again = await timed(node.clock, node.metadata(promised));
+      assert.equal(again.value.kind, 'unknown');
+    });
+  }
+}
+
+test("of a wheel that we refuse the upstream's metadata is waited for as long as it may come", async () => {
+  const node = createWheelNode();
+  const promised = refTo(huge, HASH);
+  await putBlob(node.store, huge);
+  node.files.set(`${ref.url}.metadata`, down(503));
+  const waiting = timed(node.clock, node.metadata(promised));
+  setImmediate(() => node.files.set(`${ref.url}.metadata`, METADATA));
+  assert.equal((await waiting).value.kind, 'metadata');
+  assert.equal((await createMetadataMarks(node.catalog).of(foo)).get(digestOf(huge)), undefined);
+});
+
+test('a whole wheel that we refuse proves nothing against what was made of its end', async () => {
+  const node = createWheelNode();
+  await putBlob(node.store, huge);
+  await node.catalog.putWheelMetadata(digestOf(huge), HASH.sha256);
+  await node.catalog.putFileOrigins([
+    [digestOf(huge), { project: foo, filename: 'foo-1.0-py3-none-any.whl' }],
+  ]);
+  await node.onWheelStored(digestOf(huge));
+  assert.equal(await node.catalog.wheelMetadata(digestOf(huge)), HASH.sha256);
 });
 
 test('an end that shows no metadata proves nothing without the whole wheel', async () => {

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import { createProjectMatcher } from '../../src/core/project-pattern.ts';
 import { createProjectList, type ProjectList } from '../../src/mirror/project-list.ts';
 import { createMemoryReplaceableFile, type ReplaceableFile } from '../../src/store/replaceable-file.ts';
+import { systemRandomness } from '../../src/system-clock.ts';
+import { eventually } from '../support/eventually.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';
 import { fixturePath, fixturesMissing } from '../support/fixtures.ts';
 import { failure, timed } from './scripted-upstream.ts';
@@ -27,6 +31,7 @@ interface ListOptions {
   patterns?: string[];
   url?: string;
   listBytes?: number;
+  fileFor?: (form: string) => ReplaceableFile;
 }
 
 function createListNode(options: ListOptions = {}): ListNode {
@@ -38,6 +43,8 @@ function createListNode(options: ListOptions = {}): ListNode {
     {
       clock,
       file,
+      fileFor: options.fileFor ?? createMemoryReplaceableFile,
+      randomness: systemRandomness,
       isPrivate: createProjectMatcher(options.patterns ?? []),
       upstream: {
         async projectList({ signal } = {}) {
@@ -131,6 +138,167 @@ test('an upstream that fails, hangs, or breaks off leaves the kept list with its
   }
 });
 
+test('a list that came out of a cache is as old as the cache says', async () => {
+  const node = createListNode();
+  node.upstream.answer = () => ({ ...list(JSON_LIST), observedAt: node.clock.now() - 3_600_000 });
+  const answer = await node.projectList('json');
+  assert.equal(answer.kind === 'list' && answer.ageSeconds, 3600);
+  await textOf(answer);
+});
+
+test('an age from the future makes a list no younger than now', async () => {
+  const node = createListNode();
+  node.upstream.answer = () => ({ ...list(JSON_LIST), observedAt: node.clock.now() + 3_600_000 });
+  const answer = await node.projectList('json');
+  assert.equal(answer.kind === 'list' && answer.ageSeconds, 0);
+  await textOf(answer);
+  await node.clock.advance(5000);
+  const later = await node.projectList('json');
+  assert.equal(later.kind === 'list' && later.ageSeconds, 5);
+  await textOf(later);
+});
+
+/** Counts how often the file is written and how many of its readers are open. */
+function watched(file: ReplaceableFile = createMemoryReplaceableFile()) {
+  const watch = { writes: 0, open: 0 };
+  async function* counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* chunks;
+    } finally {
+      watch.open--;
+    }
+  }
+  const read: ReplaceableFile['read'] = async () => {
+    const chunks = await file.read();
+    if (chunks !== undefined) watch.open++;
+    return chunks && counted(chunks);
+  };
+  const replace: ReplaceableFile['replace'] = (chunks) => (watch.writes++, file.replace(chunks));
+  return { watch, file: { read, replace } };
+}
+
+const unpack = { gzip: gunzipSync, zstd: zstdDecompressSync };
+
+async function unpacked(
+  answer: Awaited<ReturnType<ProjectList['projectList']>>,
+  coding: 'gzip' | 'zstd',
+): Promise<string> {
+  assert.ok(answer.kind === 'list' && answer.coding === coding, JSON.stringify(answer));
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.body) chunks.push(chunk);
+  return unpack[coding](Buffer.concat(chunks)).toString();
+}
+
+test('each compressed form holds what the plain one holds, and is made once a list for all clients, restarts too', async () => {
+  const forms = new Map<string, ReturnType<typeof watched>>();
+  const fileFor = (form: string): ReplaceableFile => {
+    const one = forms.get(form) ?? watched();
+    forms.set(form, one);
+    return one.file;
+  };
+  const node = createListNode({ fileFor });
+  for (const format of ['json', 'html'] as const) {
+    const plain = await textOf(await node.projectList(format));
+    for (const coding of ['gzip', 'zstd'] as const) {
+      const answers = [1, 2, 3].map(() => node.projectList(format, { coding }));
+      for (const answer of await Promise.all(answers)) assert.equal(await unpacked(answer, coding), plain);
+    }
+  }
+  const { clock, file } = node;
+  const again = createListNode({ clock, file, fileFor });
+  assert.deepEqual(
+    JSON.parse(await unpacked(await again.projectList('json', { coding: 'gzip' }), 'gzip')),
+    JSON.parse(JSON_LIST),
+  );
+  assert.deepEqual(
+    [...forms].map(([form, { watch }]) => [form, watch.writes, watch.open]),
+    ['json-gzip', 'json-zstd', 'html-gzip', 'html-zstd'].map((form) => [form, 1, 0]),
+  );
+});
+
+test('a new list has another version, and no form of the one before is given for it', async () => {
+  const node = createListNode();
+  const first = await node.projectList('json', { coding: 'gzip' });
+  await unpacked(first, 'gzip');
+  node.upstream.answer = () => list('{"meta":{"api-version":"1.4"},"projects":[{"name":"new"}]}');
+  await node.clock.advance(601_000);
+  const second = await node.projectList('json', { coding: 'gzip' });
+  assert.match(await unpacked(second, 'gzip'), /"new"/);
+  const [one, two] = [first, second].map((answer) => (answer.kind === 'list' ? answer.version : ''));
+  assert.notEqual(one, two);
+});
+
+test('a form that cannot be written is tried once a list, and the list comes as it is', async () => {
+  let tries = 0;
+  const fileFor = (): ReplaceableFile => ({
+    read: async () => undefined,
+    async replace(chunks) {
+      for await (const _ of chunks) break;
+      tries++;
+      throw new Error('the disk is full');
+    },
+  });
+  const node = createListNode({ fileFor });
+  for (let i = 0; i < 3; i++) {
+    const answer = await node.projectList('json', { coding: 'zstd' });
+    assert.equal(answer.kind === 'list' && answer.coding, 'identity');
+    assert.deepEqual(JSON.parse(await textOf(answer)), JSON.parse(JSON_LIST));
+  }
+  assert.equal(tries, 1);
+});
+
+test('a client waits for a compressed form no longer than it can; a damaged one is as none', async () => {
+  const { promise: written, resolve: write } = Promise.withResolvers<void>();
+  const memory = createMemoryReplaceableFile();
+  await memory.replace(Readable.from([Buffer.from('some other list\nnot gzip')]));
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const replace: ReplaceableFile['replace'] = async (chunks) => {
+    begin();
+    await written;
+    await memory.replace(chunks);
+  };
+  const node = createListNode({ fileFor: () => ({ read: memory.read, replace }) });
+  await textOf(await node.projectList('json'));
+  const waiting = node.projectList('json', { coding: 'gzip', wait: 2000 });
+  await begun;
+  await node.clock.advance(1999);
+  assert.equal(await Promise.race([waiting, Promise.resolve('still waiting')]), 'still waiting');
+  await node.clock.advance(1);
+  const value = await waiting;
+  assert.equal(value.kind === 'list' && value.coding, 'identity');
+  assert.deepEqual(JSON.parse(await textOf(value)), JSON.parse(JSON_LIST));
+  write();
+  await unpacked(await node.projectList('json', { coding: 'gzip' }), 'gzip');
+});
+
+test('an answer that nobody reads leaves no file open', async () => {
+  const [kept, form] = [watched(), watched()];
+  const node = createListNode({ file: kept.file, fileFor: () => form.file });
+  // Too much to be read ahead whole.
+  const names = Array.from({ length: 20_000 }, (_, i) =>
+    createHash('sha256').update(String(i)).digest('hex'),
+  );
+  const long = JSON.stringify({ meta: {}, projects: names.map((name) => ({ name })) });
+  node.upstream.answer = () => ({ ...list(''), body: Readable.from([Buffer.from(long)]) });
+  for (const coding of ['identity', 'gzip'] as const) {
+    const answer = await node.projectList('json', { coding });
+    assert.ok(answer.kind === 'list');
+    assert.equal(kept.watch.open + form.watch.open, 1);
+    await answer.body.return(undefined);
+    await eventually('the file is closed', () => kept.watch.open + form.watch.open === 0);
+  }
+});
+
+test('closing ends the making of a form', async () => {
+  const node = createListNode();
+  await textOf(await node.projectList('json'));
+  void node.projectList('json', { coding: 'gzip' });
+  await node[Symbol.asyncDispose]();
+  const answer = await node.projectList('json', { coding: 'zstd' });
+  assert.equal(answer.kind === 'list' && answer.coding, 'identity');
+  await textOf(answer);
+});
+
 test('a failing upstream is not asked for every client', async () => {
   const node = createListNode();
   await textOf(await node.projectList('json'));
@@ -138,11 +306,12 @@ test('a failing upstream is not asked for every client', async () => {
   node.upstream.answer = () => {
     throw failure(503);
   };
-  for (let i = 0; i < 10; i++) await textOf((await timed(node.clock, node.projectList('json'))).value);
+  // The clock stands: no answer waits for the time.
+  for (let i = 0; i < 10; i++) await textOf(await node.projectList('json'));
   assert.equal(node.upstream.calls, 2);
   node.upstream.answer = () => list(JSON_LIST);
   await node.clock.advance(31_000);
-  const { value } = await timed(node.clock, node.projectList('json'));
+  const value = await node.projectList('json');
   assert.equal(value.kind === 'list' && value.stale, false);
 });
 
@@ -185,7 +354,7 @@ test('a damaged kept list is as none', async () => {
 test('a kept list without its end is never served as whole', async () => {
   const clock = createFakeClock();
   const file = createMemoryReplaceableFile();
-  const facts = { observedAt: clock.now(), upstream: 'https://pypi.test/simple/' };
+  const facts = { observedAt: clock.now(), upstream: 'https://pypi.test/simple/', version: 'v' };
   await file.replace(
     (async function* () {
       yield gzipSync(`${JSON.stringify(facts)}\n{"name":"a"}\n`);

@@ -48,6 +48,7 @@ export interface StatusObject {
   readonly network: {
     readonly state: string;
     readonly connections: number;
+    readonly providerRecords: number;
     readonly uploadedBytes: number;
     readonly peers: readonly { readonly peerId: string }[];
     readonly banned: readonly {
@@ -84,7 +85,9 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
   };
   // prettier-ignore
   const [program = '', ...args] = [...command, process.execPath, launcher, 'up', '--json', '--data-dir', dataDir,
-    '--gateway', gateway, '--listen', listen, '--upstream', options.upstream, ...(options.args ?? [])];
+    '--gateway', gateway, '--listen', listen, '--upstream', options.upstream,
+    // In a network namespace the upstream stands for PyPI.
+    ...(options.at === undefined ? [] : ['--no-private-upstream']), ...(options.args ?? [])];
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },

@@ -88,7 +88,9 @@ test('the state is told when it turns, not each time', async () => {
 });
 
 test('offline, every call fails at once and nothing is asked', async () => {
-  await using upstream = createOfflineUpstream('https://pypi.org/simple/');
+  await using secret = createOfflineUpstream('https://pypi.org/simple/', { private: true });
+  assert.equal(secret.private, true);
+  await using upstream = createOfflineUpstream('https://pypi.org/simple/', { private: false });
   for (const call of [
     () => upstream.page(thing),
     () => upstream.projectList(),

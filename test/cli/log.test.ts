@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { test } from 'node:test';
+import { logFacts } from '../../src/cli/log.ts';
+import { createFactEmitter } from '../../src/core/facts.ts';
+
+function logged(level: 'trace' | 'debug' | 'info', json: boolean): string {
+  let text = '';
+  const stream = new Writable({
+    write(chunk: Buffer, _, done) {
+      text += chunk.toString();
+      done();
+    },
+  });
+  const facts = createFactEmitter();
+  const log = logFacts(level, json, stream as unknown as NodeJS.WriteStream);
+  log.listen(facts);
+  for (let i = 0; i < 3; i++) facts.emit('served:bytes', { source: 'disk', bytes: 1_048_576 });
+  facts.emit('served:request', { route: 'file', status: 200, ms: 12 });
+  facts.emit('storage:full', { message: 'the disk is full' });
+  log.info('for your information');
+  return text;
+}
+
+for (const json of [true, false]) {
+  test(`each piece of a body is told at trace only, requests at debug (json: ${json})`, () => {
+    const count = (text: string, what: RegExp): number => text.match(what)?.length ?? 0;
+    const sent = /sent 1048576 bytes from disk/g;
+    assert.deepEqual([count(logged('trace', json), sent), count(logged('debug', json), sent)], [3, 0]);
+    assert.equal(count(logged('debug', json), /\n/g), 3);
+    assert.match(logged('debug', json), /served:request/);
+    assert.doesNotMatch(logged('info', json), /served:request/);
+    assert.match(logged('info', json), /the disk is full[^]*for your information/);
+  });
+}
