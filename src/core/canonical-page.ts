@@ -41,10 +41,12 @@ function canonicalFile(file: ProjectFile, pageUrl: string, origin: string): Json
   return canonical;
 }
 
-/** Query, fragment and credentials are dropped. */
+/** Query, fragment and credentials are dropped. A path that begins with `//` would be read as another host's, so it stays absolute. */
 function canonicalUrl(link: string, base: string, origin: string): string {
   const url = new URL(link, base);
-  return url.origin === origin ? url.pathname : `${url.origin}${url.pathname}`;
+  return url.origin === origin && !url.pathname.startsWith('//')
+    ? url.pathname
+    : `${url.origin}${url.pathname}`;
 }
 
 /** A copy without keys that begin with `_`, at any depth. Never has `__proto__` as a key, so assigning to it is safe. */

@@ -115,7 +115,7 @@ def resolve(link, base):
 
 def canonical_url(link, base, file_origin):
     origin, path = resolve(link, base)
-    if origin == resolve(file_origin, file_origin)[0]:
+    if origin == resolve(file_origin, file_origin)[0] and not path.startswith('//'):
         return path
     scheme, host, port = origin
     return f"{scheme}://{host}{'' if port is None else f':{port}'}{path}"
