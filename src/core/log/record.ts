@@ -80,8 +80,9 @@ export function decodeRecord(bytes: Uint8Array, index: number): IndexRecord | Un
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
   const value = parseJson(text);
   if (!isObject(value)) recordFault('RECORD_MALFORMED', 'is not an object');
-  // Also where bytes are not UTF-8, a key stands twice, or a number is written in a second way.
-  if (canonicalOf(value) !== text || Buffer.byteLength(text) !== bytes.length)
+  // Also where a key stands twice, a number is written in a second way, or bytes are not UTF-8: three that are cut off are
+  // read as U+FFFD, which has three too, so lengths would not tell.
+  if (canonicalOf(value) !== text || Buffer.compare(Buffer.from(text), bytes) !== 0)
     recordFault('RECORD_NOT_CANONICAL', 'is not the RFC 8785 form of what it says');
   const { v } = value;
   if (typeof v !== 'number' || !Number.isSafeInteger(v) || v < 1)

@@ -256,3 +256,16 @@ test('of several values the greatest size is the best, then the smallest root', 
     assert.equal(order[chosen], best);
   }
 });
+
+test('what nests deep is refused before it is encoded to compare: that takes time in the square of the depth', () => {
+  const nested = Buffer.concat([
+    Buffer.from('a36163', 'hex'),
+    Buffer.alloc(500, 0x81),
+    Buffer.from('00617040617240', 'hex'),
+  ]);
+  assert.throws(
+    () => decodeAnnouncement(nested),
+    (error) =>
+      isLogError(error) && error.code === 'ANNOUNCEMENT_MALFORMED' && error.message.includes('nests'),
+  );
+});

@@ -59,6 +59,20 @@ test('a record is read as it was written, and its leaf hash is its blob digest',
   );
 });
 
+test('bytes that are not UTF-8 are refused, also where as many stand for them when they are read', () => {
+  const reason = 'cut \ufffd off';
+  const bytes = Buffer.from(
+    encodeRecord({ ...sample, retractions: sample.retractions.map((one) => ({ ...one, reason })) }),
+  );
+  const at = bytes.indexOf('\ufffd');
+  // The first three bytes of a character of four.
+  bytes.set([0xf0, 0x9f, 0x95], at);
+  assert.throws(
+    () => decodeRecord(bytes, 7),
+    (error) => isLogError(error) && error.code === 'RECORD_NOT_CANONICAL',
+  );
+});
+
 test('a damaged record is refused, or is another record', () => {
   fc.assert(
     fc.property(records(3), damages, (record, damage) => {
