@@ -197,6 +197,10 @@ export const limits = {
     suspectRanges: 1024,
     /** Bytes received and not yet taken by the store, a flight. */
     unwritten: MiB,
+    /** They are written so much at once; written ones stay in memory up to so much, for readers that keep up; so many chunks. */
+    writeAtOnce: 256 * KiB,
+    freshRoom: 512 * KiB,
+    chunksKept: 64,
     /** Memory of all flights: what strangers sent, units that arrived early, windows of pass-through. */
     memory: 64 * MiB,
     passThroughWindow: 4 * MiB,
@@ -430,6 +434,8 @@ export const limits = {
     misconductBytes: 64 * KiB,
     keyFileBytes: 4 * KiB,
     policyBytes: 256 * KiB,
+    /** A file of `fondue index prove`; most of it can only be lists of names. */
+    nameProofBytes: 64 * MiB,
     /** tlog-policy asks for at least 32 logs, witnesses and groups. */
     policyItems: 256,
   },
@@ -506,6 +512,15 @@ export const limits = {
     retractAgain: 7 * 24 * hour,
     /** How long a key still signs beside the successor that it named. */
     rotation: 7 * 24 * hour,
+  },
+  /** Writing a static mirror through a gateway. */
+  export: {
+    projectsAtOnce: 4,
+    filesAtOnce: 4,
+    connections: 16,
+    /** A project that cannot be had now is asked for so often. */
+    attempts: 3,
+    timeout: 2 * minute,
   },
   /** Pages and the list as believed (mirror/believed). */
   believed: {
@@ -602,6 +617,8 @@ export const limits = {
     faultsKept: 1024,
     headsKept: 256,
     misconductKept: 64,
+    /** For one peer's share of a whole map, before another is asked for the rest. */
+    mapTime: 2 * minute,
     /** Bins that are checked and written at once. */
     binsAtOnce: 1024,
     alarmsKept: 64,

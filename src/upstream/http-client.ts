@@ -3,6 +3,7 @@
  * start to the body's end, a limit on the silence before the headers and inside the body, and an end to all of it when
  * the caller goes. No status is judged here.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.ts';
 import { UpstreamError } from '../core/errors.ts';
@@ -11,7 +12,8 @@ import type { UpstreamLimits } from './upstream-limits.ts';
 
 export interface HttpRequest {
   readonly url: URL;
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly body?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly kind: RequestKind;
   readonly signal: AbortSignal;
@@ -78,6 +80,7 @@ export function createHttpClient(deps: {
         path: url.pathname + url.search,
         method: request.method,
         headers: request.headers,
+        body: request.body ?? null,
         signal: stop.signal,
       });
       const response = await unlessAborted(asked, stop.signal);
@@ -116,7 +119,8 @@ export function createHttpClient(deps: {
                   limits.bodyIdle,
                 );
                 const chunk = await chunks.next().finally(() => idle.cancel());
-                if (chunk.done) return;
+                // undici gives a connection again a turn after its answer: who asked at once would open another.
+                if (chunk.done) return await setImmediate();
                 yield chunk.value;
               }
             } catch (error) {

@@ -9,17 +9,20 @@ import type { FactEmitter } from '../core/facts.ts';
 import { limits as usual } from '../core/limits.ts';
 import { createAsk } from './ask.ts';
 import { createCalls } from './calls.ts';
+import { createChangelog } from './changelog.ts';
 import { type ConnectionOptions, createConnections } from './dispatcher.ts';
 import { createHttpClient } from './http-client.ts';
 import { readFile, readFileInfo } from './read-file.ts';
 import { readPage, readProjectList } from './read-page.ts';
-import type { Upstream } from './upstream.ts';
+import type { ConditionalListAnswer, PageValidators, Upstream } from './upstream.ts';
 import type { UpstreamLimits } from './upstream-limits.ts';
 import { createUpstreamState } from './upstream-state.ts';
 
 export interface PypiUpstreamOptions {
   /** Of the simple index; a slash at its end is added. */
   readonly url: string;
+  /** What it gives is private without credentials too. */
+  readonly private?: boolean;
   readonly credentials?: { readonly user: string; readonly password: string } | undefined;
   readonly proxy?: ConnectionOptions['proxy'];
   readonly caFiles?: readonly string[];
@@ -74,8 +77,21 @@ export function createPypiUpstream(options: PypiUpstreamOptions): Upstream {
     }
   }
 
+  async function list(
+    validators: PageValidators,
+    signal: AbortSignal | undefined,
+  ): Promise<ConditionalListAnswer> {
+    using setup = new DisposableStack();
+    const call = setup.use(calls.begin(index.href, signal));
+    const answer = await noted(signal, true, readProjectList(ask, index, call.signal, validators));
+    if (answer.kind === 'not-modified') state.notModified();
+    if (answer.kind !== 'list') return answer;
+    setup.move();
+    return { ...answer, body: call.untilReadFrom(answer.body) };
+  }
+
   return {
-    private: credentials !== undefined,
+    private: credentials !== undefined || options.private === true,
     pageUrl: (project) => pageUrl(project).href,
     async page(project, { validators, noCache = false, signal } = {}) {
       const url = pageUrl(project);
@@ -86,13 +102,11 @@ export function createPypiUpstream(options: PypiUpstreamOptions): Upstream {
       return answer;
     },
     async projectList({ signal } = {}) {
-      using setup = new DisposableStack();
-      const call = setup.use(calls.begin(index.href, signal));
-      const list = await noted(signal, true, readProjectList(ask, index, call.signal));
-      if (!list) return undefined;
-      setup.move();
-      return { ...list, body: call.untilReadFrom(list.body) };
+      const answer = await list({}, signal);
+      return answer.kind === 'list' ? answer : undefined;
     },
+    projectListIfChanged: (validators, { signal } = {}) => list(validators, signal),
+    changelog: createChangelog({ index, send, userAgent, clock, calls }),
     async file(url, request = {}) {
       const { signal } = request;
       using setup = new DisposableStack();

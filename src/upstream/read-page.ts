@@ -5,7 +5,7 @@ import type { ProjectName } from '../core/project-name.ts';
 import type { Ask, Asked } from './ask.ts';
 import { decodedBody, readBody } from './decode-body.ts';
 import { endsHtml, recognizePage } from './recognize-page.ts';
-import type { PageAnswer, PageValidators, Upstream } from './upstream.ts';
+import type { ConditionalListAnswer, PageAnswer, PageValidators } from './upstream.ts';
 
 const ACCEPT =
   'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1';
@@ -33,8 +33,7 @@ export async function readPage(
     headers: {
       accept: ACCEPT,
       'accept-encoding': CODINGS,
-      ...(etag === undefined ? {} : { 'if-none-match': etag }),
-      ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
+      ...conditionsOf({ etag, lastModified }),
       ...(request.noCache ? { 'cache-control': 'no-cache' } : {}),
     },
     kind: 'quick',
@@ -67,27 +66,45 @@ export async function readPage(
   };
 }
 
-type ProjectListAnswer = NonNullable<Awaited<ReturnType<Upstream['projectList']>>>;
-
 export async function readProjectList(
   ask: Ask,
   url: URL,
   signal: AbortSignal,
-): Promise<ProjectListAnswer | undefined> {
-  const headers = { accept: ACCEPT, 'accept-encoding': CODINGS };
+  validators: PageValidators = {},
+): Promise<ConditionalListAnswer> {
+  const conditions = conditionsOf(validators);
+  const headers = { accept: ACCEPT, 'accept-encoding': CODINGS, ...conditions };
   const answer = await ask({ url, method: 'GET', headers, kind: 'quick', signal });
   const type = answer.header('content-type') ?? '';
   const format = /json/i.test(type) ? 'json' : /html/i.test(type) ? 'html' : undefined;
+  const observedAt = answer.sentAt - ageOf(answer);
   if (answer.status === 200 && format) {
-    const observedAt = answer.sentAt - ageOf(answer);
-    return { format, url: answer.url.href, observedAt, body: wholeList(answer, format) };
+    return {
+      kind: 'list',
+      format,
+      url: answer.url.href,
+      observedAt,
+      etag: answer.header('etag'),
+      lastModified: answer.header('last-modified'),
+      serial: answer.header('x-pypi-last-serial'),
+      body: wholeList(answer, format),
+    };
   }
   await answer[Symbol.asyncDispose]();
-  if (isAbsent(answer)) return undefined;
+  if (answer.status === 304 && Object.keys(conditions).length > 0)
+    return { kind: 'not-modified', observedAt };
+  if (isAbsent(answer)) return { kind: 'absent' };
   throw refused(
     answer,
     answer.status === 200 ? `answered with ${type || 'no type'}` : `answered ${answer.status}`,
   );
+}
+
+function conditionsOf({ etag, lastModified }: PageValidators): Record<string, string> {
+  return {
+    ...(etag === undefined ? {} : { 'if-none-match': etag }),
+    ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
+  };
 }
 
 /** Throws at its end when the list has none, so that a cut one is never taken for a small one. */

@@ -32,6 +32,39 @@ export type PageAnswer =
   | { readonly kind: 'not-modified'; readonly observedAt: number; readonly serial: string | undefined }
   | { readonly kind: 'absent'; readonly observedAt: number };
 
+/** The list of all projects, as sent (JSON or HTML), streamed. */
+export interface ListAnswer {
+  readonly format: 'json' | 'html';
+  readonly url: string;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Start of the request minus the answer's Age; without it the start counts. */
+  readonly observedAt?: number;
+  readonly etag?: string | undefined;
+  readonly lastModified?: string | undefined;
+  /** X-PyPI-Last-Serial. */
+  readonly serial?: string | undefined;
+}
+
+export type ConditionalListAnswer =
+  | ({ readonly kind: 'list' } & ListAnswer)
+  | { readonly kind: 'not-modified'; readonly observedAt: number }
+  | { readonly kind: 'absent' };
+
+export interface ChangelogEvent {
+  /** As written by the project; not normalized. */
+  readonly name: string;
+  readonly serial: number;
+}
+
+/** What a mirror asks PyPI for over XML-RPC; never cached, so its answers are of their own moment. Throws UpstreamError. */
+export interface Changelog {
+  lastSerial(
+    options?: UpstreamCallOptions,
+  ): Promise<{ readonly serial: number; /** Wall clock, ms. */ readonly observedAt: number }>;
+  /** Events after `serial`, ascending; the upstream may give the first part of many. */
+  since(serial: number, options?: UpstreamCallOptions): Promise<readonly ChangelogEvent[]>;
+}
+
 export interface FileAnswer extends AsyncDisposable {
   /** Size of the whole file; undefined when the upstream does not say. */
   readonly size: number | undefined;
@@ -69,7 +102,7 @@ export interface UpstreamStatus {
  * pages and `undefined` for files.
  */
 export interface Upstream extends AsyncDisposable {
-  /** True when credentials are needed: what it gives is private. */
+  /** What it gives is private: it needs credentials, or its owner says so. */
   readonly private: boolean;
   /** URL of a project's page. */
   pageUrl(project: ProjectName): string;
@@ -77,17 +110,15 @@ export interface Upstream extends AsyncDisposable {
     project: ProjectName,
     options?: UpstreamCallOptions & { validators?: PageValidators | undefined; noCache?: boolean },
   ): Promise<PageAnswer>;
-  /** The list of all projects, as sent (JSON or HTML), streamed; undefined when there is none (404). */
-  projectList(options?: UpstreamCallOptions): Promise<
-    | {
-        format: 'json' | 'html';
-        url: string;
-        body: AsyncIterable<Uint8Array>;
-        /** Start of the request minus the answer's Age; without it the start counts. */
-        observedAt?: number;
-      }
-    | undefined
-  >;
+  /** Undefined when there is none (404). */
+  projectList(options?: UpstreamCallOptions): Promise<ListAnswer | undefined>;
+  /** The list unless it is as it was; absent where an upstream cannot ask so. */
+  projectListIfChanged?(
+    validators: PageValidators,
+    options?: UpstreamCallOptions,
+  ): Promise<ConditionalListAnswer>;
+  /** Absent where it is never asked. */
+  readonly changelog?: Changelog;
   /** `url` absolute. Undefined on 404 and 410. */
   file(url: string, request?: FileRequest): Promise<FileAnswer | undefined>;
   /** Size and validators without the body: HEAD, else a one-byte range. Undefined on 404 and 410. */

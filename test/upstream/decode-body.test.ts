@@ -21,11 +21,14 @@ interface StubAnswer extends HttpAnswer {
   closed: boolean;
 }
 
-function answer(chunks: readonly Uint8Array[], coding: string): StubAnswer {
+function answer(chunks: readonly Uint8Array[], coding: string, length = false): StubAnswer {
   const stub: StubAnswer = {
     url: new URL('http://pypi.test/simple/thing/'),
     status: 200,
-    header: (name) => (name === 'content-encoding' ? coding : undefined),
+    header: (name) => {
+      if (name === 'content-length' && length) return String(Buffer.concat(chunks).length);
+      return name === 'content-encoding' ? coding : undefined;
+    },
     sentAt: 0,
     closed: false,
     body: {
@@ -68,8 +71,9 @@ test('every coding comes out as it went in, however the transfer is cut into pie
       fc.constantFrom(...Object.keys(codings)),
       fc.uint8Array({ maxLength: 2000 }),
       fc.integer({ min: 1, max: 500 }),
-      async (coding, bytes, size) => {
-        const stub = answer(cut(codings[coding]!(Buffer.from(bytes)), size), coding);
+      fc.boolean(),
+      async (coding, bytes, size, length) => {
+        const stub = answer(cut(codings[coding]!(Buffer.from(bytes)), size), coding, length);
         assert.deepEqual(await readBody(stub, bounds), Buffer.from(bytes));
         assert.equal(stub.closed, true);
       },
@@ -83,10 +87,10 @@ test('no coded body without its end is whole', async () => {
   for (const coding of ['gzip', 'deflate', 'br', 'zstd', 'gzip, zstd']) {
     const packed = codings[coding]!(bytes);
     for (let length = 1; length < packed.length; length += 7) {
-      await upstreamError(
-        readBody(answer(cut(packed.subarray(0, length), 10), coding), bounds),
-        /is not the/,
-      );
+      for (const told of [true, false]) {
+        const stub = answer(cut(packed.subarray(0, length), 10), coding, told);
+        await upstreamError(readBody(stub, bounds), /is not the/);
+      }
     }
   }
 });
@@ -120,8 +124,10 @@ test('a reader that leaves closes the transfer', async () => {
 test('both bounds hold, of what goes in and of what comes out', async () => {
   await upstreamError(readBody(answer([Buffer.alloc(100_001)], ''), bounds), /more than 100000 bytes/);
   const bomb = zstdCompressSync(gzipSync(Buffer.alloc(20_000_000)));
-  const stub = answer(cut(bomb, 1000), 'gzip, zstd');
-  await upstreamError(readBody(stub, bounds), /unpacks to more than 100000 bytes/);
+  for (const told of [true, false]) {
+    const stub = answer(cut(bomb, 1000), 'gzip, zstd', told);
+    await upstreamError(readBody(stub, bounds), /unpacks to more than 100000 bytes/);
+  }
 });
 
 test('a zstd window larger than HTTP allows is refused before it takes memory', async () => {
@@ -130,5 +136,15 @@ test('a zstd window larger than HTTP allows is refused before it takes memory', 
   compressor.end('y');
   const chunks: Buffer[] = [];
   for await (const chunk of compressor) chunks.push(chunk as Buffer);
-  await upstreamError(readBody(answer(chunks, 'zstd'), bounds), /is not the zstd/);
+  for (const told of [true, false])
+    await upstreamError(readBody(answer(chunks, 'zstd', told), bounds), /is not the zstd/);
+});
+
+test('a few bytes that unpack to many come out whole', async () => {
+  const bytes = Buffer.alloc(1_000_000, 'z');
+  for (const [coding, pack] of Object.entries(codings)) {
+    const packed = pack(bytes);
+    const roomy = { encodedBytes: 2_000_000, decodedBytes: 2_000_000 };
+    assert.deepEqual(await readBody(answer([packed], coding, true), roomy), bytes, coding);
+  }
 });

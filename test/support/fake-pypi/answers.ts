@@ -1,6 +1,7 @@
 /** What each path of the fake PyPI answers, as its options and the faults of the moment have it. */
 import type { IncomingMessage } from 'node:http';
 import { type Body, bytesBody, encode, fileBody, gzipBomb, hugePage } from './body.ts';
+import { createChangelogAnswers } from './changelog.ts';
 import type { Content } from './content.ts';
 import { type Fault, faultOf, type FaultTarget } from './faults.ts';
 import {
@@ -29,6 +30,8 @@ export interface AnswerOptions {
   readonly head?: boolean;
   /** Keys left out of files on pages: `size`, `hashes`, `upload-time`, ... */
   readonly omit?: readonly string[];
+  /** XML-RPC's changelog at `/pypi`; by default there is none. */
+  readonly changelog?: boolean;
   /** Basic authentication on both hosts. */
   readonly auth?: { readonly user: string; readonly password: string };
 }
@@ -43,6 +46,7 @@ const JSON_TYPE = 'application/vnd.pypi.simple.v1+json';
 const PLAIN = { ranges: false, etag: false };
 
 export function createAnswers(content: Content, links: Links, options: AnswerOptions): Answers {
+  const changelog = createChangelogAnswers(content);
   const pageOptions: PageOptions = {
     apiVersion: options.apiVersion ?? '1.4',
     coreMetadata: options.coreMetadata ?? 'hash',
@@ -57,6 +61,7 @@ export function createAnswers(content: Content, links: Links, options: AnswerOpt
     if (/^\/simple\/?$/.test(path)) return { ...common, what: 'list', ...none };
     const page = /^\/simple\/([^/]+)\/?$/.exec(path);
     if (page) return { ...common, what: 'page', project: page[1]!, filename: undefined };
+    if (path === '/pypi' && options.changelog === true) return { ...common, what: 'changelog', ...none };
     const metadata = path.endsWith('.metadata');
     const file = content.file(metadata ? path.slice(0, -'.metadata'.length) : path);
     if (file) {
@@ -86,6 +91,7 @@ export function createAnswers(content: Content, links: Links, options: AnswerOpt
     }
     const body = faultOf(hits, 'body');
     if (body) return sendText(exchange, 200, body.body, { 'content-type': body.type ?? JSON_TYPE });
+    if (target.what === 'changelog' && target.method === 'POST') return changelog(exchange);
     if (target.method !== 'GET' && target.method !== 'HEAD') return sendText(exchange, 405, 'GET or HEAD');
     switch (target.what) {
       case 'list':
@@ -108,6 +114,11 @@ export function createAnswers(content: Content, links: Links, options: AnswerOpt
     }
   }
 
+  /** Quarantined projects are left out, as PyPI does. */
+  function listed(): ReturnType<Content['projects']> {
+    return content.projects().filter(({ status }) => status !== 'quarantined');
+  }
+
   async function respondPage(exchange: Exchange, target: FaultTarget): Promise<void> {
     const { request, faults: hits } = exchange;
     const asked = target.project?.replace(/-moved$/, '');
@@ -119,7 +130,7 @@ export function createAnswers(content: Content, links: Links, options: AnswerOpt
     const format = formatOf(request, hits);
     const page = project
       ? (format === 'json' ? jsonPage : htmlPage)(project, links, pageOptions)
-      : (format === 'json' ? jsonList : htmlList)(content.projects(), pageOptions);
+      : (format === 'json' ? jsonList : htmlList)(listed(), pageOptions, content.serial());
     const etag = bytesBody(page).etag;
     const headers: HeaderMap = {
       'content-type': format === 'json' ? JSON_TYPE : 'text/html; charset=utf-8',

@@ -7,7 +7,15 @@ interface HeldProject extends FakeProject {
   readonly changedAt: number;
 }
 
+/** As the changelog tells it. */
+export interface FakeEvent {
+  readonly name: string;
+  readonly action: string;
+  readonly serial: number;
+}
+
 export interface Content {
+  events(): readonly FakeEvent[];
   project(name: string): HeldProject | undefined;
   projects(): HeldProject[];
   /** By its `/packages/` path. */
@@ -22,6 +30,7 @@ export interface Content {
 export function createContent(start: readonly FakeFile[]): Content {
   const projects = new Map<string, HeldProject>();
   const byPath = new Map<string, FakeFile>();
+  const events: FakeEvent[] = [];
   let serial = 1000;
 
   function change(name: string, files: readonly FakeFile[], status?: string): void {
@@ -32,6 +41,7 @@ export function createContent(start: readonly FakeFile[]): Content {
       status: status ?? projects.get(name)?.status,
       changedAt: Date.now(),
     });
+    events.push({ name, action: 'change', serial });
   }
   function add(file: FakeFile): void {
     byPath.set(file.path, file);
@@ -45,6 +55,7 @@ export function createContent(start: readonly FakeFile[]): Content {
     projects: () => [...projects.values()],
     file: (path) => byPath.get(path),
     serial: () => serial,
+    events: () => events,
     add,
     removeFile(filename) {
       for (const file of byPath.values()) {
@@ -60,7 +71,7 @@ export function createContent(start: readonly FakeFile[]): Content {
     removeProject(name) {
       for (const file of projects.get(name)?.files ?? []) byPath.delete(file.path);
       projects.delete(name);
-      serial++;
+      events.push({ name, action: 'remove project', serial: ++serial });
     },
     setStatus(project, status) {
       change(project, projects.get(project)?.files ?? [], status);

@@ -16,6 +16,7 @@ export interface ControlBodies {
   '/-/up': Which;
   '/-/wheel': WheelOptions;
   '/-/remove-project': { name: string };
+  '/-/set-status': { project: string; status: string };
   '/-/clear-requests': Record<string, never>;
 }
 
@@ -67,6 +68,11 @@ async function control(pypi: FakePypi, request: IncomingMessage): Promise<unknow
     case '/-/remove-project':
       pypi.removeProject(as('/-/remove-project').name);
       break;
+    case '/-/set-status': {
+      const { project, status } = as('/-/set-status');
+      pypi.setStatus(project, status);
+      break;
+    }
     case '/-/clear-requests':
       pypi.clearRequests();
       break;

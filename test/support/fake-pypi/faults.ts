@@ -52,7 +52,7 @@ export type Fault =
   | { readonly kind: 'header'; readonly name: string; readonly value: string | undefined };
 
 export type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>;
-export type TargetKind = 'page' | 'list' | 'file' | 'metadata' | 'provenance' | 'other';
+export type TargetKind = 'page' | 'list' | 'changelog' | 'file' | 'metadata' | 'provenance' | 'other';
 
 export interface FaultTarget {
   readonly what: TargetKind;
@@ -155,7 +155,7 @@ export function fits(pattern: string, text: string): boolean {
   return new RegExp(`^${parts.join('.*')}$`).test(text);
 }
 
-const WHAT = ['page', 'list', 'file', 'metadata', 'provenance'] as const;
+const WHAT = ['page', 'list', 'changelog', 'file', 'metadata', 'provenance'] as const;
 
 /** `[page-|file-|metadata-]NAME[-once|-always][=VALUE]` or NAME-file[-once][=VALUE], as in the recordings. */
 export function parseFault(text: string): { match: FaultMatch; fault: Fault; options: FaultOptions } {

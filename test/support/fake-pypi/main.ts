@@ -16,7 +16,7 @@ const HELP = `node test/support/fake-pypi/main.ts [options]
   --fault PROJECT:FAULT      such as click:cut-file-once=50000 or *:page-503-once=2; repeatable
   --core-metadata hash|true|none --api-version 1.0..1.4 --format json|html|both --file-urls host|path
   --no-etag --last-modified --no-gzip --no-serial --no-ranges --no-head --omit size,hashes,upload-time
-  --latency MS --bandwidth BYTES_A_SECOND --until-stdin-closes --json
+  --changelog --latency MS --bandwidth BYTES_A_SECOND --until-stdin-closes --json
 `;
 
 const { values } = parseArgs({
@@ -40,6 +40,7 @@ const { values } = parseArgs({
     serial: { type: 'boolean', default: true },
     ranges: { type: 'boolean', default: true },
     head: { type: 'boolean', default: true },
+    changelog: { type: 'boolean', default: false },
     omit: { type: 'string', default: '' },
     latency: { type: 'string' },
     bandwidth: { type: 'string' },
@@ -77,6 +78,7 @@ const pypi = await startFakePypi({
   serial: values.serial,
   ranges: values.ranges,
   head: values.head,
+  changelog: values.changelog,
   omit: values.omit.split(',').filter((key) => key !== ''),
   ...(values.latency === undefined ? {} : { latencyMs: Number(values.latency) }),
   ...(values.bandwidth === undefined ? {} : { bytesPerSecond: Number(values.bandwidth) }),

@@ -83,8 +83,7 @@ export function htmlPage(project: FakeProject, links: Links, options: PageOption
   return htmlDocument(`Links for ${project.name}`, options.apiVersion, anchors);
 }
 
-export function jsonList(projects: readonly FakeProject[], options: PageOptions): Buffer {
-  const serial = Math.max(0, ...projects.map((project) => project.serial));
+export function jsonList(projects: readonly FakeProject[], options: PageOptions, serial: number): Buffer {
   const meta = { 'api-version': options.apiVersion, ...(options.serial ? { '_last-serial': serial } : {}) };
   const list = projects.map(({ name, serial: own }) =>
     options.serial ? { '_last-serial': own, name } : { name },
