@@ -133,7 +133,7 @@ export function startFlight(deps: FlightDeps, request: FlightRequest): Flight {
   async function start(passThrough: boolean): Promise<FlightGround> {
     const groundDeps = {
       ...deps,
-      onWritten: (length: number) => growth.grow(length),
+      onTaken: (length: number) => growth.grow(length),
       onFailure: (error: unknown) => whole.reject(error),
       leaveBehind,
     };
@@ -282,7 +282,7 @@ export function startFlight(deps: FlightDeps, request: FlightRequest): Flight {
         growth,
         seat,
         wait,
-        source: ground?.sent[0]?.source.startsWith('peer:') ? 'peer' : 'upstream',
+        source: ground?.firstSource?.startsWith('peer:') ? 'peer' : 'upstream',
         readAt: (bytes, from) => (ground as FlightGround).read(bytes, from),
         moved: releaseRead,
         leave: () => rise(seat),

@@ -1,12 +1,15 @@
 /**
  * Where a flight's bytes lie: the store's partial, or a window in memory when the store has no room. Always true: bytes
- * are written in order, one call at a time; after a failed write nothing more is written before `spill` or `restart`.
+ * are written in order, one call at a time; after a failed write nothing more is written before `spill` or `restart`; what
+ * was taken can be read at once, written or not. Each write and each read of a file costs a turn of another thread (0.1 ms
+ * of this one's time): so writes are large, and readers that keep up are given what came.
  */
 import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
 import { StorageFullError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BlobStore, PartialBlob, SentRange, Visibility } from '../store/blob-store.ts';
+import { FreshBytes } from './fresh-bytes.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { createPassThrough, type PassThrough } from './pass-through.ts';
 
@@ -15,6 +18,8 @@ export interface FlightGround extends AsyncDisposable {
   readonly here: number;
   readonly length: number;
   readonly sent: readonly SentRange[];
+  /** Who sent the first byte; undefined before there is one. */
+  readonly firstSource: string | undefined;
   /** False: a window that moves. */
   readonly stored: boolean;
   /** A promise when the source should wait before it gives more. */
@@ -39,7 +44,8 @@ export interface GroundDeps {
   readonly store: BlobStore;
   readonly clock: Clock;
   readonly memory: MemoryBudget;
-  onWritten(length: number): void;
+  /** Bytes below `length` can be read. */
+  onTaken(length: number): void;
   onFailure(error: unknown): void;
   /** Readers that keep a full window waiting must go. */
   leaveBehind(): void;
@@ -60,8 +66,8 @@ export async function openGround(deps: GroundDeps, request: GroundRequest): Prom
   let window = 0;
   if (request.passThrough) passing = await openWindow(undefined);
   else partial = await store.openPartial(digest, { size });
-  let here = partial?.length ?? 0;
-  let unwritten = 0;
+  const room = memory.take(limits.fetch.freshRoom) ? limits.fetch.freshRoom : 0;
+  const fresh = new FreshBytes(partial?.length ?? 0, room);
   let failure: unknown;
   let queue: Promise<void> = Promise.resolve();
   let closed = false;
@@ -80,22 +86,30 @@ export async function openGround(deps: GroundDeps, request: GroundRequest): Prom
 
   const ground = (): PassThrough | PartialBlob => passing ?? (partial as PartialBlob);
 
-  async function write(bytes: Uint8Array, source: string): Promise<void> {
+  async function write(least: () => boolean): Promise<void> {
     try {
-      if (failure !== undefined || closed) return;
-      await ground().append(bytes, source);
-      deps.onWritten(ground().length);
+      while (failure === undefined && least()) {
+        const run = fresh.nextRun();
+        if (run === undefined) return;
+        const to = ground();
+        await to.append(run.bytes, run.source);
+        fresh.wrote(to.length);
+        if (passing === undefined) continue;
+        fresh.release(to.length);
+        deps.onTaken(to.length);
+      }
     } catch (error) {
+      fresh.wrote(ground().length);
       failure ??= error;
       if (!closed) deps.onFailure(error);
-    } finally {
-      unwritten -= bytes.length;
     }
   }
 
+  const writeAll = (): Promise<void> => (queue = queue.then(() => write(() => true)));
+
   return {
     get here() {
-      return here;
+      return fresh.end;
     },
     get length() {
       return ground().length;
@@ -103,35 +117,47 @@ export async function openGround(deps: GroundDeps, request: GroundRequest): Prom
     get sent() {
       return ground().sent;
     },
+    get firstSource() {
+      return ground().sent[0]?.source ?? fresh.firstSource;
+    },
     get stored() {
       return passing === undefined;
     },
     take(bytes, source) {
-      here += bytes.length;
-      unwritten += bytes.length;
-      queue = queue.then(() => write(bytes, source));
-      return unwritten > limits.fetch.unwritten || passing !== undefined ? queue : undefined;
+      fresh.add(bytes, source);
+      if (passing !== undefined) return writeAll();
+      deps.onTaken(fresh.end);
+      if (fresh.worthWriting) queue = queue.then(() => write(() => fresh.worthWriting));
+      return fresh.unwritten > limits.fetch.unwritten ? queue : undefined;
     },
     async drained() {
-      await queue;
+      await writeAll();
       if (failure !== undefined) throw failure;
     },
-    read: (target, offset) => ground().read(target, offset),
-    actualDigest: () => ground().actualDigest(),
+    async read(target, offset) {
+      return fresh.read(target, offset) || ground().read(target, offset);
+    },
+    async actualDigest() {
+      await writeAll();
+      return ground().actualDigest();
+    },
     async restart() {
       await queue;
       failure = undefined;
       await ground().truncate(0);
-      here = 0;
+      fresh.clear();
     },
     async spill() {
       await queue;
       if (passing !== undefined) throw failure;
       passing = await openWindow(partial);
       failure = undefined;
-      here = passing.length;
+      void writeAll();
     },
-    release: (upTo) => passing?.release(upTo),
+    release(upTo) {
+      fresh.release(upTo);
+      passing?.release(upTo);
+    },
     reaches: (offset) => passing === undefined || offset >= passing.start,
     async commit(visibility) {
       if (passing === undefined) await partial?.commit({ visibility });
@@ -146,7 +172,9 @@ export async function openGround(deps: GroundDeps, request: GroundRequest): Prom
         await passing[Symbol.asyncDispose]();
         if (window > 0) memory.give(window);
       }
-      await queue;
+      // What is kept of an unfinished one is all that came.
+      await (passing === undefined ? writeAll() : queue);
+      memory.give(room);
       await partial?.[Symbol.asyncDispose]();
     },
   };

@@ -1,6 +1,6 @@
 /**
  * Pages and absences as this node knows them: parsed ones in a bounded memory, the rest in the catalog. Always true: what
- * is in memory is what the catalog holds or newer; the same `ServedPage` is given until the page or what is said of its
+ * is in memory is what the catalog holds or newer, and what it does not hold yet is here; the same `ServedPage` is given until the page or what is said of its
  * metadata changes; a kept page that cannot be read counts as not kept; what another upstream said counts for nothing.
  */
 import { LRUCache } from 'lru-cache';
@@ -50,7 +50,14 @@ export interface ReadAnswer extends Validators, PageReading {
   readonly page: ProjectPage;
 }
 
+interface Writing {
+  readonly state: KnownState;
+  readonly done: Promise<void>;
+}
+
 export interface KeptPages {
+  /** Resolves when the catalog has all that was taken. */
+  settled(): Promise<void>;
   /** From memory alone. */
   peek(project: ProjectName): KnownState | undefined;
   /** From memory, else from the catalog. */
@@ -103,8 +110,13 @@ export function createKeptPages(
     maxSize: options.cacheBytes ?? limits.gateway.pageCache,
     sizeCalculation: (state) => ENTRY_WEIGHT + (state.kind === 'page' ? state.bytes * PARSED_WEIGHT : 0),
   });
+  /** What the catalog does not have yet. */
+  const writing = new Map<ProjectName, Writing>();
   const loading = new Map<ProjectName, Promise<KnownState | undefined>>();
   let highest: number | undefined;
+
+  const known = (project: ProjectName): KnownState | undefined =>
+    memory.get(project) ?? writing.get(project)?.state;
 
   async function highestSeen(): Promise<number> {
     if (highest === undefined) {
@@ -145,6 +157,16 @@ export function createKeptPages(
     return pageState({ ...kept, ...read }, kept.observedAt, age, checked, await marks.of(project), kept);
   }
 
+  function behind(project: ProjectName, state: KnownState, work: Promise<void>): void {
+    const mine: Writing = {
+      state,
+      done: work.finally(() => {
+        if (writing.get(project) === mine) writing.delete(project);
+      }),
+    };
+    writing.set(project, mine);
+  }
+
   /** Writes the kept page again with other facts; its bytes come from the catalog when the answer had none. */
   async function rewrite(
     project: ProjectName,
@@ -152,6 +174,7 @@ export function createKeptPages(
     body: Uint8Array | undefined,
   ): Promise<void> {
     if (body === undefined) {
+      await writing.get(project)?.done;
       const kept = await catalog.page(project).catch(() => undefined);
       if (kept?.kind !== 'page') return;
       body = kept.body;
@@ -172,11 +195,15 @@ export function createKeptPages(
   }
 
   return {
-    peek: (project) => memory.get(project),
+    peek: known,
+
+    async settled() {
+      await Promise.all([...writing.values()].map(({ done }) => done));
+    },
 
     async get(project) {
-      const known = memory.get(project);
-      if (known !== undefined) return known;
+      const here = known(project);
+      if (here !== undefined) return here;
       let pending = loading.get(project);
       if (pending === undefined) {
         pending = load(project).finally(() => loading.delete(project));
@@ -184,7 +211,7 @@ export function createKeptPages(
       }
       const loaded = await pending;
       // A flight may have brought something newer meanwhile.
-      const newer = memory.get(project);
+      const newer = known(project);
       if (newer !== undefined) return newer;
       if (loaded !== undefined) memory.set(project, loaded);
       return loaded;
@@ -196,7 +223,8 @@ export function createKeptPages(
       const state = pageState(answer, observedAt, age, checked, await marks.of(project));
       memory.set(project, state);
       deps.onPage(answer.page, before?.kind === 'page' ? before.served.page : undefined);
-      await rewrite(project, state, answer.body);
+      // Nobody waits for the disk: a page that a crash takes is asked for again.
+      behind(project, state, rewrite(project, state, answer.body));
       facts.emit('page:refreshed', { project, changed: true });
       return state;
     },

@@ -60,7 +60,18 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
   const { catalog, store, upstream, clock, facts } = deps;
   const blobs = createMetadataBlobs(store);
   const marks = createMetadataMarks(catalog);
+  /** Until what they made is stored: who comes before that is answered by them. */
   const flights = new Map<Digest, Promise<MetadataAnswer>>();
+
+  /** What is being stored behind its clients' backs: they are answered at the hash. */
+  const keeping = new Map<Digest, Promise<void>>();
+
+  async function finish(wheel: Digest, flight: Promise<MetadataAnswer>): Promise<void> {
+    await flight.catch(() => undefined);
+    await keeping.get(wheel);
+    keeping.delete(wheel);
+    flights.delete(wheel);
+  }
 
   /** What is here already. */
   async function held(wheel: Digest, hash: Digest | undefined): Promise<MetadataAnswer | undefined> {
@@ -218,7 +229,10 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
       }
       await record(ref.project, wheel, digest, ref.file !== undefined);
     }
-    await blobs.keep(bytes, digest, ref.private ? 'private' : 'public', made.from);
+    const kept = blobs.keep(bytes, digest, ref.private ? 'private' : 'public', made.from);
+    // That it is private is on disk before anybody has it.
+    if (ref.private) await kept;
+    else keeping.set(wheel, kept);
     return { kind: 'metadata', body: bytes, digest, source: made.source };
   }
 
@@ -234,6 +248,7 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
 
   async function compareWithWhole(wheel: Digest): Promise<void> {
     await flights.get(wheel)?.catch(() => undefined);
+    await keeping.get(wheel);
     const recorded = await catalog.wheelMetadata(wheel);
     const origin = recorded && (await catalog.fileOrigin(wheel));
     if (recorded === undefined || origin === undefined || !origin.filename.endsWith('.whl')) return;
@@ -263,8 +278,9 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
       let flight = flights.get(wheel);
       if (flight === undefined) {
         if (flights.size >= limits.metadata.flights) return unknown('too many wheels are being read');
-        flight = make(ref, wheel).finally(() => flights.delete(wheel));
+        flight = make(ref, wheel);
         flights.set(wheel, flight);
+        void finish(wheel, flight);
       }
       const answer = await waitFor(clock, flight, patience.wait ?? limits.gateway.wait, patience.signal);
       return answer === OUT_OF_TIME ? unknown(`${ref.filename}.metadata is still being looked for`) : answer;

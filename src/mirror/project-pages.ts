@@ -18,7 +18,7 @@ export interface ProjectPages extends ResolveProject, AsyncDisposable {
   upstreamTroubled(): boolean;
   /** Its page is in memory. */
   inUse(project: ProjectName): boolean;
-  /** Resolves when what pages say of files has been written down. */
+  /** Resolves when pages that came, and what they say of files, have been written down. */
   settled(): Promise<void>;
 }
 
@@ -59,14 +59,18 @@ export function createProjectPages(deps: ProjectPagesDeps, options: ProjectPages
     { pages, flights, health, unrest, clock, facts, isPrivate: deps.isPrivate },
     options,
   );
+  const settled = async (): Promise<void> => {
+    await pages.settled();
+    await notes.settled();
+  };
   return {
     ...resolve,
     upstreamTroubled: health.troubled,
     inUse: (project) => pages.peek(project) !== undefined,
-    settled: notes.settled,
+    settled,
     async [Symbol.asyncDispose]() {
       await flights[Symbol.asyncDispose]();
-      await notes.settled();
+      await settled();
     },
   };
 }

@@ -72,7 +72,8 @@ export class BlobFiles {
     const { fileSystem, layout, marks } = this.#deps;
     const visibility = marks.ofHeld(digest);
     await this.#syncs.run(() => file.datasync());
-    await moveToPlace(fileSystem, layout, layout.partial(digest), { digest, visibility });
+    const sync = (path: string): Promise<void> => this.#folders.sync(path);
+    await moveToPlace(fileSystem, layout, layout.partial(digest), { digest, visibility }, sync);
     await this.#folders.sync(layout.folder(digest, visibility));
     return markOf(await file.stat());
   }

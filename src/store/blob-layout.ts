@@ -65,6 +65,8 @@ export async function moveToPlace(
   layout: BlobLayout,
   from: string,
   to: { readonly digest: Digest; readonly visibility: Visibility },
+  /** Makes a folder that was made in the given one survive power loss. */
+  sync: (path: string) => Promise<void> = (path) => syncFolder(fileSystem, path),
 ): Promise<void> {
   const target = layout.blob(to.digest, to.visibility);
   try {
@@ -72,7 +74,7 @@ export async function moveToPlace(
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
     await fileSystem.mkdir(layout.folder(to.digest, to.visibility), { recursive: true, mode: 0o700 });
-    await syncFolder(fileSystem, layout.tree(to.visibility));
+    await sync(layout.tree(to.visibility));
     await fileSystem.rename(from, target);
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { limits } from '../../src/core/limits.ts';
 import { createMetadataMarks } from '../../src/mirror/metadata-marks.ts';
 import { foo, timed } from './scripted-upstream.ts';
@@ -26,9 +27,32 @@ test("the upstream's metadata is passed on, kept, and given from disk the next t
   const first = await node.metadata(ref);
   assert.deepEqual(first, { kind: 'metadata', body: METADATA, digest: HASH.sha256, source: 'upstream' });
   node.files.clear();
+  while (node.store.stat(HASH.sha256) === undefined) await turn();
+  await turn();
   const second = await node.metadata(ref);
   assert.equal(second.kind === 'metadata' && second.source, 'disk');
   assert.equal(node.store.visibility(HASH.sha256), 'public');
+});
+
+test('metadata is given at its hash, not when it is stored, and asked for once by those who come meanwhile', async () => {
+  const node = createWheelNode();
+  node.files.set(`${ref.url}.metadata`, METADATA);
+  const stored = Promise.withResolvers<void>();
+  const open = node.store.openPartial.bind(node.store);
+  node.store.openPartial = async (...given) => {
+    await stored.promise;
+    return open(...given);
+  };
+  const first = await node.metadata(ref);
+  const second = await node.metadata(ref);
+  assert.equal(node.store.stat(HASH.sha256), undefined);
+  assert.deepEqual(
+    [first, second].map((answer) => answer.kind === 'metadata' && answer.body),
+    [METADATA, METADATA],
+  );
+  assert.equal(node.asked.length, 1);
+  stored.resolve();
+  while (node.store.stat(HASH.sha256) === undefined) await turn();
 });
 
 for (const [what, metadata] of [

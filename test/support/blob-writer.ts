@@ -15,8 +15,8 @@ async function writeForever(
   worker: number,
 ): Promise<void> {
   for (let round = 0; ; round++) {
-    // Small ones, and some that take many appends and lines in the partial's log.
-    const bytes = randomBytes(round % 4 === worker ? 1_500_000 : 1 + ((round * 7919) % 60_000));
+    // Small ones (no two the same by chance), and some that take many appends and lines in the partial's log.
+    const bytes = randomBytes(round % 4 === worker ? 1_500_000 : 32 + ((round * 7919) % 60_000));
     const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
     const secret = (round + worker) % 3 === 0;
     {
