@@ -128,7 +128,7 @@ export const settings = {
     read: onOff,
   },
   mode: {
-    help: 'direct; quorum: pages as the policy\'s publishers signed them; offline: nothing leaves for the upstream (default direct)',
+    help: "direct; quorum: pages as the policy's publishers signed them; offline: nothing leaves for the upstream (default direct)",
     argument: 'MODE',
     read: oneOf('direct', 'quorum', 'offline'),
   },

@@ -1,5 +1,6 @@
 /** What runs in the network's thread: libp2p, its ciphers and its hashing, away from the gateway's event loop. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { headValueRules } from './core/log/head-value.ts';
 import { createLibp2pPeerNetwork, type Libp2pNetworkConfig } from './network/libp2p/libp2p-peer-network.ts';
 import type { FromNetwork, ToNetwork } from './network/thread/messages.ts';
 import { serveNetwork } from './network/thread/serve-network.ts';
@@ -26,5 +27,6 @@ await serveNetwork({
       clock: systemClock,
       randomness: systemRandomness,
       storagePath,
+      headValues: headValueRules,
     }),
 });

@@ -10,11 +10,18 @@ import type { Config } from './config.ts';
 import type { Clock, Randomness } from './core/clock.ts';
 import { createFactEmitter, type FactEmitter } from './core/facts.ts';
 import { createProjectMatcher } from './core/project-pattern.ts';
+import { loadPolicy } from './load-policy.ts';
 import { loadDashboard } from './dashboard/dashboard-page.ts';
 import { openAdminSocket } from './dashboard/admin-socket.ts';
 import { createGateway } from './gateway/gateway.ts';
+import type { PageSigner } from './gateway/signed-routes.ts';
 import type { Administration } from './mirror/administration.ts';
 import { announce } from './mirror/announce.ts';
+import { administerIndex } from './mirror/believed/administer-index.ts';
+import { createBelievedList } from './mirror/believed/believed-list.ts';
+import { createBelievedPages } from './mirror/believed/believed-pages.ts';
+import { noteMode } from './mirror/believed/mode-since.ts';
+import { refuseRetracted } from './mirror/believed/withhold.ts';
 import { createFileOpener } from './mirror/open-file.ts';
 import { forgetOld } from './mirror/forget-old.ts';
 import { hidePrivate } from './mirror/hide-private.ts';
@@ -39,10 +46,12 @@ import {
 import { createNoPeerNetwork } from './network/no-peer-network.ts';
 import type { PeerNetwork, Shelf } from './network/peer-network.ts';
 import { removeNodeFile, writeNodeFile } from './node-file.ts';
-import { openPublisher, type PublishSettings } from './open-publisher.ts';
+import { openIndex } from './open-index.ts';
+import type { PublishSettings } from './open-publisher.ts';
 import { startNetworkThread } from './start-network-thread.ts';
 import { openDataFolder } from './store/data-folder.ts';
 import { openDiskBlobStore } from './store/disk-blob-store.ts';
+import { loadGatewayKey } from './store/gateway-key.ts';
 import { createLevelCatalog } from './store/level-catalog.ts';
 import { openLevel } from './store/open-level.ts';
 import type { BlobStore } from './store/blob-store.ts';
@@ -102,7 +111,10 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   overrides.onFacts?.(facts);
   const monitor = stack.use(monitorProcess());
 
-  const start = (before: readonly string[]): NetworkThread => startNetworkThread(config, serve, before);
+  const policy = await loadPolicy(config);
+  const index = policy !== undefined || overrides.publish !== undefined;
+  const start = (before: readonly string[]): NetworkThread =>
+    startNetworkThread(config, { serve, index }, before);
   const thread = wantsNetwork(config, overrides) ? { start, first: start([]) } : undefined;
   stack.defer(async () => thread?.first.terminate());
   const { store, catalog } = await openStores(config, overrides, { clock, facts, stack });
@@ -118,40 +130,54 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   const network = stack.use(await openNetwork(thread, overrides, { clock, shelf, facts }));
   stack.use(announce({ facts, network }));
 
-  const pages = stack.use(
-    createProjectPages(
-      { catalog, store, upstream, clock, facts, isPrivate },
-      { pageTtl: config.pageTtl, offline },
-    ),
-  );
-  stack.use(forgetOld({ catalog, store, upstream, clock, facts, inUse: pages.inUse }));
-  const listFile = (name: string): ReplaceableFile =>
-    overrides.catalog === undefined
-      ? createReplaceableFile(join(config.dataDir, name))
-      : createMemoryReplaceableFile();
-  const lists = stack.use(
-    createProjectList(
-      {
-        upstream,
-        file: listFile('projects.gz'),
-        fileFor: (form) => listFile(`projects.${form}`),
-        clock,
-        randomness,
-        isPrivate,
-      },
-      { pageTtl: config.pageTtl, offline },
-    ),
-  );
-  const opener = stack.use(
+  const { openFile, fileSize } = stack.use(
     createFileOpener({ store, upstream, network, clock, randomness, facts, ask: config.ask, offline }),
   );
-  const { openFile, fileSize } = opener;
+  const inMemory = overrides.catalog !== undefined;
+  const ground = { clock, randomness, facts, store, catalog, network, isPrivate, version, inMemory };
+  const signed = stack.use(
+    await openIndex(
+      config,
+      { policy, publish: overrides.publish },
+      { ...ground, upstream: overrides.upstream },
+    ),
+  );
+  const { head } = signed;
+  const modeSince = await noteMode(catalog, config.mode, clock);
+  const pages = stack.use(
+    head === undefined
+      ? createProjectPages(
+          { catalog, store, upstream, clock, facts, isPrivate },
+          { pageTtl: config.pageTtl, offline },
+        )
+      : createBelievedPages(
+          { head, catalog, store, openFile, upstream, clock, facts, isPrivate },
+          { offline, allowOld: config.allowOldPages, modeSince },
+        ),
+  );
+  stack.use(forgetOld({ catalog, store, upstream, clock, facts, inUse: pages.inUse }));
+  const fileNamed = (name: string): ReplaceableFile =>
+    inMemory ? createMemoryReplaceableFile() : createReplaceableFile(join(config.dataDir, name));
+  const list = head === undefined ? 'projects' : 'believed-projects';
+  const files = {
+    file: fileNamed(`${list}.gz`),
+    fileFor: (form: string): ReplaceableFile => fileNamed(`${list}.${form}`),
+  };
+  const lists = stack.use(
+    head === undefined
+      ? createProjectList(
+          { upstream, ...files, clock, randomness, isPrivate },
+          { pageTtl: config.pageTtl, offline },
+        )
+      : createBelievedList({ head, ...files, clock, isPrivate }, { allowOld: config.allowOldPages }),
+  );
   const wheels = createWheelMetadata({ catalog, store, upstream, openFile, clock, facts }, { offline });
   facts.on('blob:added', ({ digest }) => void wheels.onWheelStored(digest));
+  const found = createFindFile({ pages, catalog, store, clock, isPrivate, private: upstream.private });
   const mirror: Mirror = {
     project: pages.project,
     freshProject: pages.freshProject,
-    ...createFindFile({ pages, catalog, store, clock, isPrivate, private: upstream.private }),
+    ...(head === undefined ? found : refuseRetracted(found, (subject) => head.retracted(subject))),
     openFile,
     fileSize,
     metadata: wheels.metadata,
@@ -186,6 +212,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
     unpin: (wanted, options) => unpin(owned, wanted, options),
     collect: (bytes) => collect(owned, bytes),
     verify: (options) => verifyStore(owned, options),
+    index: head && administerIndex(head),
   };
   const report = (error: unknown): void =>
     facts.emit('program:failed', {
@@ -203,6 +230,8 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
           health: () => reporter.health(),
           dashboard: loadDashboard(),
           report,
+          signer: inMemory ? undefined : await openPageSigner(config, randomness),
+          lastModified: head && (() => head.observedAt()),
         },
         { host, port, allowHosts: config.allowHosts, pageTtl: config.pageTtl },
       ),
@@ -212,10 +241,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
     await writeNodeFile(config.dataDir, { pid: process.pid, gateway: gatewayUrl, adminSocket: admin.path });
     stack.defer(() => removeNodeFile(config.dataDir));
   }
-  if (overrides.publish !== undefined) {
-    const deps = { clock, randomness, facts, store, catalog, network, isPrivate, version };
-    stack.use(await openPublisher(config, overrides.publish, { ...deps, upstream: overrides.upstream }));
-  }
+  signed.start();
   const opened = stack.move();
   return {
     config,
@@ -285,6 +311,11 @@ async function openNetwork(
   if (overrides.network !== undefined && overrides.alone !== true) return overrides.network(deps);
   if (thread === undefined) return createNoPeerNetwork();
   return createThreadedPeerNetwork({ ...deps, ...thread });
+}
+
+async function openPageSigner({ dataDir }: Config, randomness: Randomness): Promise<PageSigner> {
+  const { key, sign } = await loadGatewayKey(join(dataDir, 'gateway.key'), randomness);
+  return { publicKey: key.publicKey, sign };
 }
 
 /** In the data folder; where its path is too long for a socket (104 bytes on macOS), in a folder of its own. */

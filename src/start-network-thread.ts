@@ -8,14 +8,14 @@ import type { NetworkThreadData } from './network-worker.ts';
 /** It loads at once, and touches nothing before it is told to begin. `before`: where the thread before it listened. */
 export function startNetworkThread(
   config: Config,
-  serve: boolean,
+  { serve, index }: { readonly serve: boolean; readonly index: boolean },
   before: readonly string[] = [],
 ): NetworkThread {
   const { bootstrap, mdns, share, ask, dht, uploadLimit } = config;
   // A command that ends soon needs to be reached by nobody.
   const listen = serve ? samePorts(config.listen, before) : [];
   const workerData: NetworkThreadData = {
-    config: { listen, bootstrap, mdns, share, ask, dht, uploadLimit },
+    config: { listen, bootstrap, mdns, share, ask, dht, uploadLimit, index },
     storagePath: join(config.dataDir, 'network'),
   };
   // `.ts` in a clone, `.js` as published.

@@ -158,3 +158,18 @@ test('proxies and authorities come from the usual variables', () => {
   assert.deepEqual(config.proxy, { https: 'http://p:1', http: undefined, no: 'x' });
   assert.deepEqual(config.caFiles, ['/ca.pem']);
 });
+
+test('quorum is a mode; the policy is in the data folder unless another is named', () => {
+  const usual = loadConfig(sources({ flags: { mode: 'quorum' } }));
+  assert.deepEqual(
+    [usual.mode, usual.policy, usual.policyGiven, usual.allowOldPages],
+    ['quorum', '/home/u/.local/share/fondue/policy', false, false],
+  );
+  const env = { FONDUE_POLICY: '/etc/fondue/policy', FONDUE_ALLOW_OLD_PAGES: 'true' };
+  const given = loadConfig(sources({ env }));
+  assert.deepEqual(
+    [given.policy, given.policyGiven, given.allowOldPages],
+    ['/etc/fondue/policy', true, true],
+  );
+  assert.match(refusal({ flags: { mode: 'quorums' } }).message, /direct, quorum, offline/);
+});

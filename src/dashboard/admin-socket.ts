@@ -6,10 +6,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { chmod, rm } from 'node:fs/promises';
 import { isDigest } from '../core/digest.ts';
-import { FondueError, InvalidContentError } from '../core/errors.ts';
-import { parseProjectName } from '../core/project-name.ts';
+import { FondueError, InvalidContentError, UnavailableError } from '../core/errors.ts';
+import { parseProjectName, type ProjectName } from '../core/project-name.ts';
 import type { WantedFile } from '../core/wanted-file.ts';
-import type { ActionOptions, Administration } from '../mirror/administration.ts';
+import type { ActionOptions, Administration, IndexAdministration } from '../mirror/administration.ts';
 
 const MAX_BODY = 64 * 1024 * 1024;
 
@@ -28,6 +28,9 @@ export async function openAdminSocket(path: string, administration: Administrati
     unpin: (body, options) => administration.unpin(readWanted(body), options),
     gc: (body) => administration.collect(readBytes(body)),
     verify: (_body, options) => administration.verify(options),
+    'index-status': () => indexOf(administration).status(),
+    'index-show': (body) => indexOf(administration).show(readProject(body)),
+    'index-prove': (body) => indexOf(administration).prove(readProject(body)),
   };
   const server = createServer((request, response) => void answer(actions, request, response));
   const onPipe = path.startsWith('\\\\');
@@ -87,6 +90,19 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
     chunks.push(chunk);
   }
   return length === 0 ? undefined : (JSON.parse(Buffer.concat(chunks).toString()) as unknown);
+}
+
+function indexOf({ index }: Administration): IndexAdministration {
+  if (index !== undefined) return index;
+  throw new UnavailableError(
+    'this node follows no publishers: start it with --mode quorum and a policy (fondue trust add VKEY)',
+  );
+}
+
+function readProject(body: unknown): ProjectName {
+  const name = (body as { project?: unknown } | undefined)?.project;
+  if (typeof name !== 'string') throw new InvalidContentError('the name of a project is expected');
+  return parseProjectName(name);
 }
 
 function readBytes(body: unknown): number | undefined {

@@ -33,6 +33,7 @@ import { createPlainRequests } from './plain-requests.ts';
 import { parseRequestPath } from './request-path.ts';
 import { sendProblem } from './send.ts';
 import { serveService, type StaticPage } from './service-routes.ts';
+import { type PageSigner, serveSigned } from './signed-routes.ts';
 import { createSmallFileCache } from './small-file-cache.ts';
 import { createWarmAnswers } from './warm-answers.ts';
 import { createWarmLane } from './warm-lane.ts';
@@ -44,6 +45,10 @@ export interface GatewayDeps {
   readonly status: () => NodeStatus | Promise<NodeStatus>;
   readonly health: () => HealthReport | Promise<HealthReport>;
   readonly dashboard: StaticPage;
+  /** Signs pages (PEP 381). */
+  readonly signer?: PageSigner | undefined;
+  /** See `SignedDeps`. */
+  readonly lastModified?: (() => number | undefined) | undefined;
   /** Told of what went wrong in the program itself and was answered 500. */
   readonly report?: (error: unknown) => void;
 }
@@ -86,6 +91,7 @@ export async function createGateway(deps: GatewayDeps, config: GatewayConfig): P
   const pages = { mirror, renderings, clock, limits, pageTtl: config.pageTtl };
   const files = { mirror, clock, pool, smallFiles, limits };
   const documents = { mirror, limits };
+  const signed = { ...pages, signer: deps.signer, lastModified: deps.lastModified };
   const exchangeDeps = { clock, facts, limits };
   const services = { ...deps, events, metrics, limits };
 
@@ -159,6 +165,8 @@ export async function createGateway(deps: GatewayDeps, config: GatewayConfig): P
     at(`/${prefix}/*`, 'file', (exchange) => serveFiles(files, exchange));
   at('/pypi/*', 'json', (exchange) => serveProjectJson(documents, exchange));
   at('/integrity/*', 'provenance', (exchange) => serveProvenance(documents, exchange));
+  for (const path of ['/last-modified', '/serverkey', '/serversig', '/serversig/*'])
+    at(path, 'signed', (exchange) => serveSigned(signed, exchange));
   for (const path of ['/', '/-/health', '/-/status', '/-/events', '/metrics'])
     at(path, 'service', (exchange) => serveService(services, exchange));
 

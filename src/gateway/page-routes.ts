@@ -4,7 +4,8 @@
  */
 import { chooseEncoding, type ContentCoding, negotiate, type PageForm } from '../core/accept.ts';
 import { NotFoundError, UnavailableError } from '../core/errors.ts';
-import { parseProjectName } from '../core/project-name.ts';
+import type { SourceKind } from '../core/facts.ts';
+import { parseProjectName, type ProjectName } from '../core/project-name.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Mirror, Patience, ProjectAnswer } from '../mirror/mirror.ts';
 import { wantsNews } from './client-patience.ts';
@@ -40,22 +41,9 @@ export async function servePages(deps: PageDeps, exchange: Exchange): Promise<vo
   }
 }
 
-async function servePage(
-  deps: PageDeps,
-  exchange: Exchange,
-  project: ReturnType<typeof parseProjectName>,
-): Promise<void> {
+async function servePage(deps: PageDeps, exchange: Exchange, project: ProjectName): Promise<void> {
   const form = formOf(exchange);
-  const answer = await deps.mirror.project(project, pagePatience(exchange));
-  if (answer.kind === 'unknown') {
-    throw new UnavailableError(
-      `the page of "${project}" cannot be had now: ${answer.reason}`,
-      [],
-      answer.retryAfterSeconds,
-    );
-  }
-  if (answer.kind === 'absent')
-    throw new NotFoundError(`project "${project}" does not exist: the upstream index says so`);
+  const answer = await pageOf(deps, exchange, project);
   const acceptEncoding = exchange.request.headers['accept-encoding'];
   const coding = codingFor(typeof acceptEncoding === 'string' ? acceptEncoding : undefined);
   const { etag, headers } = pageHead(answer, form, coding);
@@ -63,6 +51,34 @@ async function servePage(
   const body = await deps.renderings.body(answer.served, form.format, coding);
   const { contentType: type } = form;
   sendBuffer(exchange, { type, body, etag, headers, source: answer.source }, deps.limits.idleTime);
+}
+
+/** What this client would get as the page's body before any coding: for signatures. Its headers are those of the page. */
+export async function identityPage(
+  deps: PageDeps,
+  exchange: Exchange,
+  project: ProjectName,
+): Promise<{ body: Uint8Array; etag: string; headers: string[]; source: SourceKind }> {
+  const form = formOf(exchange);
+  const answer = await pageOf(deps, exchange, project);
+  const body = await deps.renderings.body(answer.served, form.format, 'identity');
+  return { body, ...pageHead(answer, form, 'identity'), source: answer.source };
+}
+
+async function pageOf(
+  deps: PageDeps,
+  exchange: Exchange,
+  project: ProjectName,
+): Promise<ProjectAnswer & { kind: 'page' }> {
+  const answer = await deps.mirror.project(project, pagePatience(exchange));
+  if (answer.kind === 'page') return answer;
+  if (answer.kind === 'absent')
+    throw new NotFoundError(`project "${project}" does not exist: the upstream index says so`);
+  throw new UnavailableError(
+    `the page of "${project}" cannot be had now: ${answer.reason}`,
+    [],
+    answer.retryAfterSeconds,
+  );
 }
 
 /** What the head of a page's answer says besides type and length. */

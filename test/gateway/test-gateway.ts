@@ -49,18 +49,29 @@ export interface RawConnection {
 
 export async function startGateway(
   options: Partial<GatewayConfig> &
-    Partial<Pick<GatewayDeps, 'clock' | 'status' | 'health' | 'dashboard'>> = {},
+    Partial<Pick<GatewayDeps, 'clock' | 'status' | 'health' | 'dashboard' | 'signer' | 'lastModified'>> = {},
 ): Promise<TestGateway> {
   const { clock = systemClock, status = () => sampleStatus(), ...rest } = options;
   const { health = () => ({ ok: true, checks: { store: { ok: true, message: '0 files' } } }) } = options;
   const {
     dashboard = { body: Buffer.from('<!doctype html>'), contentSecurityPolicy: "default-src 'none'" },
   } = options;
+  const { signer, lastModified } = options;
   const mirror = createMirrorDouble();
   const facts = createFactEmitter();
   const reported: unknown[] = [];
   const gateway = await createGateway(
-    { mirror, clock, facts, status, health, dashboard, report: (error) => reported.push(error) },
+    {
+      mirror,
+      clock,
+      facts,
+      status,
+      health,
+      dashboard,
+      signer,
+      lastModified,
+      report: (error) => reported.push(error),
+    },
     { host: '127.0.0.1', port: 0, allowHosts: [], pageTtl: 600_000, ...rest },
   );
   const port = Number(new URL(gateway.url).port);

@@ -16,7 +16,7 @@ async function filesBelow(folder: string): Promise<string[]> {
 const BLOB = /^blobs\/v\d+\/(?:public|private)\/[0-9a-f]{2}\/[0-9a-f]{64}$/;
 const PARTIAL = /^partials\/v\d+\/[0-9a-f]{64}(?:\.sent)?$/;
 /** A killed node's; `node.json` and the lock's owner are replaced by the next one. */
-const OTHER = /^(?:catalog|lock|network)\/|^(?:fondue|node)\.json$|^admin\.sock$/;
+const OTHER = /^(?:catalog|lock|network)\/|^(?:fondue|node)\.json$|^admin\.sock$|^gateway\.key$/;
 
 export interface FolderContent {
   /** Digests of whole blobs. */

@@ -1,0 +1,51 @@
+/** For which names voters' maps differ: found by their leaf hashes, so that equal maps cost 65,536 comparisons. */
+import { decodeKnownBin } from '../../core/index-map/index-bin.ts';
+import { BINS, type IndexEntry, sameEntry } from '../../core/index-map/index-entry.ts';
+import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
+
+export interface ComparedMap {
+  leaves(): Uint8Array;
+  bin(number: number): Promise<Uint8Array>;
+}
+
+/** The bins in which not all are the same, ascending. */
+export function differingBins(all: readonly Uint8Array[]): number[] {
+  const [first, ...others] = all.map((leaves) =>
+    Buffer.from(leaves.buffer, leaves.byteOffset, leaves.length),
+  );
+  const bins: number[] = [];
+  if (first === undefined) return bins;
+  for (let bin = 0; bin < BINS; bin++) {
+    const [from, to] = [bin * HASH_BYTES, (bin + 1) * HASH_BYTES];
+    if (others.some((leaves) => leaves.compare(first, from, to, from, to) !== 0)) bins.push(bin);
+  }
+  return bins;
+}
+
+export async function differingNames(maps: readonly ComparedMap[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const bin of differingBins(maps.map((map) => map.leaves()))) {
+    const bytes = await Promise.all(maps.map((map) => map.bin(bin)));
+    names.push(...namesThatDiffer(bytes));
+  }
+  return names;
+}
+
+/** Of versions of one bin; all of its names where one of them is partial and another is not. */
+export function namesThatDiffer(versions: readonly Uint8Array[]): string[] {
+  const bins = versions.map(decodeKnownBin);
+  const turned = bins.some(({ partial }) => partial !== bins[0]?.partial);
+  const seen = new Map<string, IndexEntry[]>();
+  for (const { entries } of bins)
+    for (const entry of entries) seen.set(entry.name, [...(seen.get(entry.name) ?? []), entry]);
+  return [...seen]
+    .filter(([, entries]) => {
+      const [first] = entries;
+      return (
+        turned ||
+        entries.length !== bins.length ||
+        entries.some((entry) => !sameEntry(entry, first as IndexEntry))
+      );
+    })
+    .map(([name]) => name);
+}

@@ -1,0 +1,237 @@
+/**
+ * The map of one voter's newest accepted record, and how it becomes the next one. Must always hold: the map, the record it
+ * belongs to and what is believed of it change together: all is written with what is needed to redo the map's change,
+ * and then the map changes. After a kill between the two the change is made again.
+ */
+import { decode, encode } from '@ipld/dag-cbor';
+import { type Digest, digestFromBytes } from '../../core/digest.ts';
+import { decodeKnownBin } from '../../core/index-map/index-bin.ts';
+import { applyPart, decodeDelta, deltaByBin } from '../../core/index-map/index-delta.ts';
+import { binNumber } from '../../core/index-map/index-entry.ts';
+import { answerOf } from '../../core/index-map/map-proof.ts';
+import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
+import { limits } from '../../core/limits.ts';
+import { decodeRecord, type IndexRecord, isKnownRecord } from '../../core/log/record.ts';
+import type { ProjectName } from '../../core/project-name.ts';
+import type { IndexMap, IndexMaps, StagedChange } from '../../store/index-map/index-maps.ts';
+import type { BeliefBook, NewView } from './belief-book.ts';
+import { differingBins, namesThatDiffer } from './differing-names.ts';
+import type { FollowState, StateWrite } from './follow-state.ts';
+import type { ViewFacts } from './loaded-view.ts';
+import { mergeDeltas } from './merge-deltas.ts';
+
+/** An accepted record whose map is here. */
+export interface MapHead {
+  readonly record: IndexRecord;
+  readonly bytes: Uint8Array;
+  /** min(the record's, when it came). */
+  readonly observedAt: number;
+}
+
+/** How the map is changed: deltas in a row, or all leaf hashes (the bins are here). */
+export type MapChange =
+  | { readonly kind: 'deltas'; readonly deltas: readonly Uint8Array[] }
+  | { readonly kind: 'leaves'; readonly leaves: Uint8Array };
+
+interface Undo {
+  readonly leaves: Digest;
+  /** From these leaf hashes to those of the record before. */
+  readonly before: readonly (readonly [bin: number, hash: Uint8Array])[];
+}
+
+interface KeptView {
+  readonly r: Uint8Array;
+  readonly o: number;
+}
+
+type KeptChange = { readonly d: Uint8Array[] } | { readonly l: Uint8Array };
+
+/** Of a larger change the leaves before are not kept for others. */
+const UNDO_BINS = 8192;
+
+export class FollowedMap {
+  readonly slot: string;
+  readonly map: IndexMap;
+  readonly #maps: IndexMaps;
+  readonly #state: FollowState;
+  readonly #name: string;
+  #head: MapHead | undefined;
+  #undo: Undo[] = [];
+
+  private constructor(deps: FollowedMapDeps) {
+    this.slot = deps.slot;
+    this.#maps = deps.maps;
+    this.#state = deps.state;
+    this.#name = encodeURIComponent(deps.origin);
+    this.map = deps.maps.view(deps.view);
+  }
+
+  static async open(deps: FollowedMapDeps): Promise<FollowedMap> {
+    const opened = new FollowedMap(deps);
+    await opened.#load();
+    return opened;
+  }
+
+  /** Undefined until there is a map. */
+  get head(): MapHead | undefined {
+    return this.#head;
+  }
+
+  /**
+   * Resolves to the names whose belief may be another.
+   * @throws InvalidIndexMapError DELTA_*, BIN_*, LEAVES_*: nothing is changed
+   */
+  async swap(
+    book: BeliefBook,
+    head: MapHead,
+    facts: ViewFacts,
+    change: MapChange,
+    beforeSwap: (names: readonly string[]) => Promise<void>,
+  ): Promise<string[] | 'all'> {
+    const { staged, ...next } = await this.#stage(head, change);
+    await beforeSwap(next.touched);
+    const stale = book.view(this.slot)?.stale ?? new Set<string>();
+    const view: NewView = {
+      slot: this.slot,
+      facts,
+      touched: [...new Set([...next.touched, ...notInBoth(stale, facts.stale)])],
+      turned: next.turned,
+      after: next.after,
+    };
+    const leaves = Buffer.from(this.map.leaves());
+    const changed = await book.accept(view, {
+      writes: [this.#headWrite(head), [`redo/${this.#name}`, encode(keptChange(change))]],
+      commit: async () => {
+        await staged.commit();
+        this.#remember(head.record.leaves, staged.bins, leaves);
+        this.#head = head;
+      },
+    });
+    return changed;
+  }
+
+  /** It is fetched anew. */
+  forget(): void {
+    this.#head = undefined;
+  }
+
+  /** Of the newest records. */
+  leaves(digest: Digest): Uint8Array | undefined {
+    if (this.#head === undefined) return undefined;
+    let at = this.#head.record.leaves;
+    if (at !== digest && !this.#undo.some(({ leaves }) => leaves === digest)) return undefined;
+    const leaves = Buffer.from(this.map.leaves());
+    for (const undo of this.#undo) {
+      if (at === digest) break;
+      for (const [bin, hash] of undo.before) leaves.set(hash, bin * HASH_BYTES);
+      at = undo.leaves;
+    }
+    return at === digest ? leaves : undefined;
+  }
+
+  async #stage(
+    { record }: MapHead,
+    change: MapChange,
+  ): Promise<Pick<NewView, 'touched' | 'turned' | 'after'> & { staged: StagedChange }> {
+    const root = { root: record.mapRoot };
+    if (change.kind === 'deltas') {
+      const delta = mergeDeltas(change.deltas.map(decodeDelta));
+      const parts = deltaByBin(delta);
+      const staged = await this.map.stage(delta, root);
+      return {
+        staged,
+        touched: [...delta.set.map(({ name }) => name), ...delta.del],
+        turned: new Set(delta.turned),
+        after: async (name) => {
+          const bin = binNumber(name as ProjectName);
+          const part = parts.get(bin) ?? { set: [], del: [], turned: [] };
+          return answerOf(applyPart(decodeKnownBin(await this.map.bin(bin)), part), name as ProjectName);
+        },
+      };
+    }
+    const leaves = Buffer.from(change.leaves);
+    const staged = await this.map.stageLeaves(leaves, root);
+    const binOf = async (bin: number): Promise<Uint8Array> => {
+      const hash = leaves.subarray(bin * HASH_BYTES, (bin + 1) * HASH_BYTES);
+      return (await this.#maps.bin(digestFromBytes(hash))) as Uint8Array;
+    };
+    const touched: string[] = [];
+    const turned = new Set<number>();
+    // The first map touches nothing: the rule keeps a basis instead.
+    if (this.#head !== undefined)
+      for (const bin of differingBins([this.map.leaves(), leaves])) {
+        const versions = [await this.map.bin(bin), await binOf(bin)] as const;
+        touched.push(...namesThatDiffer(versions));
+        if (decodeKnownBin(versions[0]).partial !== decodeKnownBin(versions[1]).partial) turned.add(bin);
+      }
+    return {
+      staged,
+      touched,
+      turned,
+      after: async (name) =>
+        answerOf(decodeKnownBin(await binOf(binNumber(name as ProjectName))), name as ProjectName),
+    };
+  }
+
+  #headWrite({ bytes, observedAt }: MapHead): StateWrite {
+    return [`view/${this.#name}`, encode({ r: bytes, o: observedAt } satisfies KeptView)];
+  }
+
+  #remember(leaves: Digest, bins: readonly number[], old: Uint8Array): void {
+    const before = this.#head?.record.leaves;
+    if (before === undefined || bins.length > UNDO_BINS) {
+      this.#undo = [];
+      return;
+    }
+    if (before === leaves) return;
+    const hashes = bins.map((bin) => {
+      return [bin, Uint8Array.from(old.subarray(bin * HASH_BYTES, (bin + 1) * HASH_BYTES))] as const;
+    });
+    this.#undo = [{ leaves: before, before: hashes }, ...this.#undo].slice(0, limits.follow.leavesKept - 1);
+  }
+
+  async #load(): Promise<void> {
+    const kept = await this.#state.get(`view/${this.#name}`);
+    if (kept === undefined) return;
+    const { r: bytes, o: observedAt } = decode<KeptView>(kept);
+    const { seq } = JSON.parse(Buffer.from(bytes).toString()) as { seq: number };
+    const record = decodeRecord(bytes, seq);
+    if (!isKnownRecord(record)) return;
+    if (this.map.root() !== record.mapRoot && !(await this.#redo(record))) return;
+    this.#head = { record, bytes, observedAt };
+  }
+
+  /** False: the map on disk is another one, and has to be fetched anew. */
+  async #redo({ mapRoot }: IndexRecord): Promise<boolean> {
+    const kept = await this.#state.get(`redo/${this.#name}`);
+    if (kept === undefined) return false;
+    const change = decode<KeptChange>(kept);
+    try {
+      const staged =
+        'd' in change
+          ? await this.map.stage(mergeDeltas(change.d.map(decodeDelta)), { root: mapRoot })
+          : await this.map.stageLeaves(change.l, { root: mapRoot });
+      await staged.commit();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+export interface FollowedMapDeps {
+  readonly slot: string;
+  readonly origin: string;
+  /** The map's name among the maps. */
+  readonly view: string;
+  readonly maps: IndexMaps;
+  readonly state: FollowState;
+}
+
+function keptChange(change: MapChange): KeptChange {
+  return change.kind === 'deltas' ? { d: [...change.deltas] } : { l: change.leaves };
+}
+
+function notInBoth(a: ReadonlySet<string>, b: ReadonlySet<string>): string[] {
+  return [...a.symmetricDifference(b)];
+}

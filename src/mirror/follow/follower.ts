@@ -1,0 +1,291 @@
+/**
+ * Follows the publishers of a policy and says what is to be believed. Everything is wired here; the rules are elsewhere. Must
+ * always hold: nothing counts that did not pass `admission.ts`, and what was believed is read from disk before anything new.
+ */
+import { hash } from 'node:crypto';
+import type { Rotation } from '../../core/belief/key-slots.ts';
+import { policyKey } from '../../core/belief/policy-key.ts';
+import type { Scope } from '../../core/belief/voter-view.ts';
+import type { Clock, Randomness } from '../../core/clock.ts';
+import type { Digest } from '../../core/digest.ts';
+import type { FactEmitter } from '../../core/facts.ts';
+import type { Policy } from '../../core/log/policy.ts';
+import type { IndexChannel } from '../../network/index-channel.ts';
+import { Gate } from '../../store/gate.ts';
+import type { IndexMaps } from '../../store/index-map/index-maps.ts';
+import { Admission } from './admission.ts';
+import { createIndexAnswers } from './answer-index.ts';
+import { AskBundles } from './ask-bundles.ts';
+import { createIndexAsker, SELF } from './ask-index.ts';
+import { BeliefBook } from './belief-book.ts';
+import { FollowLoop } from './follow-loop.ts';
+import type { FollowState, FollowStates } from './follow-state.ts';
+import { FollowTime } from './follow-time.ts';
+import { FollowedLog } from './followed-log.ts';
+import { FollowedMap } from './followed-map.ts';
+import { createFollowedSource } from './followed-source.ts';
+import { FollowedVoter } from './followed-voter.ts';
+import { createGossipGate } from './gossip-gate.ts';
+import { getHeads, putHeads } from './head-values.ts';
+import { HeadReader } from './head-reader.ts';
+import { HearHeads } from './hear-heads.ts';
+import type { IndexHead } from './index-head.ts';
+import type { IndexSource, OwnIndexSource } from './index-source.ts';
+import type { ViewFacts } from './loaded-view.ts';
+import { MisconductDesk } from './misconduct-desk.ts';
+import { NameLists } from './name-lists.ts';
+import { PastBundles } from './past-bundles.ts';
+import { Refusals } from './refusals.ts';
+import { Alarms, RetractionDesk, TakeRecord } from './take-record.ts';
+
+export interface FollowerDeps {
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly facts: FactEmitter;
+  readonly channel: IndexChannel;
+  readonly maps: IndexMaps;
+  readonly states: FollowStates;
+  /** This node's own publisher. */
+  readonly own?: OwnIndexSource | undefined;
+  /** A public blob that is here: the lists of an own publisher. */
+  readonly blob?: ((digest: Digest) => Promise<Uint8Array | undefined>) | undefined;
+}
+
+export interface FollowerOptions {
+  readonly policy: Policy;
+  /** As records name it. */
+  readonly upstream: string;
+  readonly format?: 'json' | 'html';
+  /** Digests of proofs of misconduct that a person forgave. */
+  readonly pardons?: readonly string[];
+  /** Retractions that the user overrides: names, or `sha256:` and a digest. */
+  readonly overridden?: readonly string[];
+}
+
+export interface Follower extends IndexHead, AsyncDisposable {
+  /** Begins to listen, to answer and to ask. */
+  start(): void;
+}
+
+export async function createFollower(deps: FollowerDeps, options: FollowerOptions): Promise<Follower> {
+  const { clock, facts, channel, maps, states, own } = deps;
+  const { policy, upstream, format = 'json', pardons = [] } = options;
+  const keys = policy.publishers.map(({ key }) => key.text);
+  const scope = policyKey({ upstream, format, k: policy.k, keys, pardons });
+  const [state, nodeState] = [states.scope(scope), states.scope('node')];
+  const time = await FollowTime.open(clock, nodeState);
+  const refusals = new Refusals(clock, facts);
+  const alarms = new Alarms(facts);
+  const admission = new Admission(policy, await readRotations(state));
+  const retractions = new RetractionDesk(state, alarms, options.overridden ?? []);
+  await retractions.load(keys);
+
+  const opened = await openVoters(deps, options, scope, state);
+  const past: PastBundles = new PastBundles((name) => book.isPending(name));
+  const self = createIndexAnswers({
+    sources: (): IndexSource[] => [
+      ...(own === undefined ? [] : [own]),
+      ...opened.map(({ log, map }) => createFollowedSource(log, map, maps)),
+    ],
+    misconduct: () => misconduct.proofs(),
+    names: (digest) => lists.bytes(digest),
+    pastBundles: (bin) => past.of(bin),
+  });
+  const asker = createIndexAsker({ channel, clock, self });
+  const lists = new NameLists({ state, asker, refusals, blob: deps.blob });
+  const book = await openBook(state, options, opened, lists, own?.origin);
+  const misconduct = new MisconductDesk({
+    state: nodeState,
+    admission,
+    facts,
+    pardons,
+    publish: (message) => channel.publish(message),
+    async exclude(slot) {
+      admission.exclude(slot);
+      retractions.exclude(slot);
+      await book.exclude(slot);
+    },
+  });
+  await misconduct.load();
+
+  const givers = new Map<string, string>();
+  const peersOf = (origin: string | undefined): string[] => {
+    const giver = origin === undefined ? undefined : givers.get(origin);
+    const peers = channel.peers().filter((peer) => peer !== giver && refusals.isTrusted(peer));
+    if (giver !== undefined && channel.peers().includes(giver) && refusals.isTrusted(giver))
+      peers.unshift(giver);
+    if (own !== undefined && (origin === undefined || own.origin === origin)) peers.unshift(SELF);
+    return peers;
+  };
+  const taking = new TakeRecord({ admission, alarms, facts, misconduct, retractions, state, k: policy.k });
+  const wholeMaps = new Gate(1);
+  const shared = { clock, asker, book, lists, refusals, upstream, format };
+  const voters: FollowedVoter[] = [];
+  for (const { slot, log, map } of opened)
+    voters.push(
+      await FollowedVoter.open({
+        ...shared,
+        slot,
+        log,
+        map,
+        wholeMaps,
+        maps,
+        state,
+        peers: () => peersOf(log.origin),
+        now: () => time.now(),
+        isExcluded: () => admission.isExcluded(slot),
+        onMisconduct: async (proof) => void (await misconduct.take(proof)),
+        async onAccepted(head, changed) {
+          await taking.take(slot, log, head, time.now(), voters);
+          await time.write();
+          await lists.keepOnly(new Set(opened.flatMap((one) => namedLists(one.map))));
+          reader.advanced(changed);
+        },
+        beforeSwap: (names) =>
+          past.capture(slot, names, log.announcementOf(map.head?.record.seq), (bin) => map.map.proveBin(bin)),
+      }),
+    );
+  const voterOf = (slot: string): FollowedVoter | undefined => voters.find((voter) => voter.slot === slot);
+  const onNew = (voter: FollowedVoter, peer: string): void => {
+    givers.set(voter.origin, peer);
+    loop.kick(voter);
+  };
+  const hearing = new HearHeads({ admission, refusals, voterOf, onNew });
+  const hear = (announcement: Uint8Array, peer: string) => hearing.hear(announcement, peer);
+  const values = { channel, clock, keysOf: (slot: string) => admission.keysOf(slot), hear };
+  const loop: FollowLoop = new FollowLoop({
+    clock,
+    randomness: deps.randomness,
+    facts,
+    channel,
+    refusals,
+    voters,
+    now: () => time.now(),
+    exchange: (peer, signal) => hearing.exchange({ asker, misconduct }, peer, voters, signal),
+    putHeads: (signal) => putHeads(values, voters, signal),
+    getHeads: (signal) => getHeads(values, voters, signal),
+    upkeep: async () => {
+      taking.checkClock(time.judge(admission.signed, policy.k));
+      await time.write();
+    },
+  });
+  const bundles = new AskBundles({
+    ...shared,
+    peers: () => peersOf(undefined),
+    now: () => time.now(),
+    async admit(announcement, peer) {
+      const head = admission.admit(announcement);
+      const voter = head && voterOf(head.slot);
+      if (head === undefined || voter === undefined) return undefined;
+      const heard = await voter.hear(head);
+      if (heard === 'new') onNew(voter, peer);
+      return heard === 'misconduct' ? undefined : head;
+    },
+  });
+  const reader: HeadReader = new HeadReader({
+    ...shared,
+    policy,
+    admission,
+    alarms,
+    bundles,
+    misconduct,
+    retractions,
+    time,
+    voters,
+    run: Buffer.from(deps.randomness.bytes(8)).toString('hex'),
+    onDamage: () => {
+      for (const voter of voters) {
+        voter.suspect();
+        loop.kick(voter);
+      }
+    },
+    signal: loop.signal,
+  });
+  let unlisten: (() => void) | undefined;
+  return Object.assign(reader, {
+    start() {
+      channel.serve(self);
+      channel.onMessage(createGossipGate({ clock, refusals, misconduct, hear }));
+      const hearOwn = (): void => {
+        for (const announcement of own?.announcements() ?? [])
+          hear(announcement, SELF).catch((error: unknown) => refusals.caught(error, own?.origin, SELF));
+      };
+      unlisten = own?.onSigned(hearOwn);
+      loop.start();
+      hearOwn();
+    },
+    async [Symbol.asyncDispose]() {
+      unlisten?.();
+      await loop[Symbol.asyncDispose]();
+      await time.write(true);
+    },
+  });
+}
+
+interface Opened {
+  readonly slot: string;
+  readonly log: FollowedLog;
+  readonly map: FollowedMap;
+}
+
+/** Maps of other policies are dropped: what they led to stays in their own state. */
+async function openVoters(
+  { maps, facts }: FollowerDeps,
+  { policy }: FollowerOptions,
+  scope: string,
+  state: FollowState,
+): Promise<Opened[]> {
+  const prefix = `follow:${shortHash(scope)}:`;
+  for (const view of maps.views())
+    if (view.startsWith('follow:') && !view.startsWith(prefix)) await maps.drop(view);
+  const opened: Opened[] = [];
+  for (const { key } of policy.publishers) {
+    const origin = key.name;
+    const log = await FollowedLog.open(origin, state, (message) =>
+      facts.emit('storage:repaired', { message }),
+    );
+    const view = `${prefix}${shortHash(key.text)}`;
+    const map = await FollowedMap.open({ slot: key.text, origin, view, maps, state });
+    opened.push({ slot: key.text, log, map });
+  }
+  return opened;
+}
+
+async function openBook(
+  state: FollowState,
+  { policy }: FollowerOptions,
+  opened: readonly Opened[],
+  lists: NameLists,
+  ownOrigin: string | undefined,
+): Promise<BeliefBook> {
+  const { signal } = new AbortController();
+  const scopeOf = async (id: string): Promise<Scope> =>
+    // A list that is gone covers nothing: its votes of the past are none, which is never too much.
+    (await lists.scope(id as 'all' | Digest, '', [], signal)) ?? { id, covers: () => false };
+  const views = new Map<string, ViewFacts>();
+  for (const { slot, map } of opened) {
+    if (map.head === undefined) continue;
+    const { record, observedAt } = map.head;
+    const scope = await lists.scope(record.scope, '', [], signal);
+    const stale = await lists.names(record.stale, '', [], signal);
+    if (scope !== undefined && stale !== undefined)
+      views.set(slot, { observedAt, complete: record.complete, scope, stale });
+    else map.forget();
+  }
+  const voters = opened.map(({ slot, map }) => ({ slot, map: map.map }));
+  const ownSlot = policy.publishers.find(({ key }) => key.name === ownOrigin)?.key.text ?? 'own';
+  return BeliefBook.open(state, { k: policy.k, voters, ownSlot }, views, scopeOf);
+}
+
+async function readRotations(state: FollowState): Promise<Rotation[]> {
+  const kept = await state.get('rotations');
+  return kept === undefined ? [] : (JSON.parse(Buffer.from(kept).toString()) as Rotation[]);
+}
+
+function namedLists({ head }: FollowedMap): string[] {
+  return [head?.record.scope, head?.record.stale].filter((digest) => typeof digest === 'string');
+}
+
+function shortHash(text: string): string {
+  return hash('sha256', text, 'hex').slice(0, 32);
+}

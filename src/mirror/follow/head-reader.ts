@@ -1,0 +1,203 @@
+/** What a follower answers its own node: `IndexHead` over the book of beliefs and the voters' newest records. */
+import { hash } from 'node:crypto';
+import type { Candidate } from '../../core/belief/candidate.ts';
+import { type Digest, isDigest } from '../../core/digest.ts';
+import { UnavailableError } from '../../core/errors.ts';
+import type { Policy } from '../../core/log/policy.ts';
+import type { ProjectName } from '../../core/project-name.ts';
+import type { Admission } from './admission.ts';
+import { agreedFileOrigin, agreedReading, agreedSerial } from './agreed-facts.ts';
+import type { AskBundles } from './ask-bundles.ts';
+import type { BeliefBook } from './belief-book.ts';
+import type { FollowTime } from './follow-time.ts';
+import type { MapHead } from './followed-map.ts';
+import type { FollowedVoter } from './followed-voter.ts';
+import type { IndexBelief, IndexHead, IndexHeadStatus, VoterStatus } from './index-head.ts';
+import { listBelieved, type ListedName } from './list-believed.ts';
+import { viewAnswer } from './loaded-view.ts';
+import type { MisconductDesk } from './misconduct-desk.ts';
+import type { Refusals } from './refusals.ts';
+import type { Alarms, RetractionDesk } from './take-record.ts';
+
+export interface HeadReaderDeps {
+  readonly policy: Policy;
+  readonly upstream: string;
+  readonly format: 'json' | 'html';
+  readonly admission: Admission;
+  readonly alarms: Alarms;
+  readonly book: BeliefBook;
+  readonly bundles: AskBundles;
+  readonly misconduct: MisconductDesk;
+  readonly refusals: Refusals;
+  readonly retractions: RetractionDesk;
+  readonly time: FollowTime;
+  readonly voters: readonly FollowedVoter[];
+  /** Of this run of the program: what is believed without a map is not the same in the next. */
+  readonly run: string;
+  /** Called when a map turns out to be damaged on disk. */
+  onDamage(): void;
+  /** Aborts when the follower closes. */
+  readonly signal: AbortSignal;
+}
+
+type Listener = (changed: Iterable<ProjectName> | 'all') => void;
+
+export class HeadReader implements IndexHead {
+  readonly #deps: HeadReaderDeps;
+  readonly #listeners = new Set<Listener>();
+  #revision = 0;
+
+  constructor(deps: HeadReaderDeps) {
+    this.#deps = deps;
+  }
+
+  async believe(project: ProjectName, signal?: AbortSignal): Promise<IndexBelief> {
+    try {
+      return await this.#believe(project, signal);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      this.#deps.onDamage();
+      return { kind: 'unknown', reason: `${error.message}: it is being mended from peers` };
+    }
+  }
+
+  async #believe(project: ProjectName, signal: AbortSignal | undefined): Promise<IndexBelief> {
+    const { book, bundles, policy } = this.#deps;
+    let belief = await book.believed(project);
+    if (belief === undefined && policy.k > 0) {
+      const stop = signal === undefined ? this.#deps.signal : AbortSignal.any([signal, this.#deps.signal]);
+      if (await bundles.ask(project, stop)) {
+        belief = await book.believed(project);
+        if (belief !== undefined) this.advanced([project]);
+      }
+    }
+    if (belief === undefined) return { kind: 'unknown', reason: this.#whyUnknown(project) };
+    if (belief.choice === 'absent') return { kind: 'absent', since: belief.at };
+    const { serial, digest, length } = belief.choice;
+    const fileOrigin = await this.#fileOrigin(project, belief.choice);
+    if (fileOrigin === undefined)
+      return { kind: 'unknown', reason: `no publisher says where the files of ${project} are` };
+    const { format, upstream } = this.#deps;
+    return { kind: 'page', serial, digest, length, since: belief.at, fileOrigin, format, upstream };
+  }
+
+  now(): number {
+    return this.#deps.time.forAges(this.#deps.admission.signed, this.#deps.policy.k);
+  }
+
+  serial(): number | undefined {
+    return agreedSerial(this.#heads(), this.#deps.policy.k);
+  }
+
+  observedAt(): number | undefined {
+    return agreedReading(this.#heads(), this.#deps.policy.k);
+  }
+
+  names(): AsyncIterable<ListedName> {
+    const { book, policy, voters } = this.#deps;
+    const mapped = voters.filter(({ slot }) => book.view(slot) !== undefined);
+    return listBelieved(
+      book,
+      policy.k,
+      mapped.map(({ slot, map }) => ({ slot, map: map.map })),
+    );
+  }
+
+  version(): string {
+    const heads = this.#deps.voters.map(({ slot, map }) => [slot, map.head?.record.seq ?? -1]);
+    const serials = this.#heads().map(({ record }) => record.mapRoot);
+    return hash('sha256', JSON.stringify([this.#deps.run, this.#revision, heads, serials]), 'hex').slice(
+      0,
+      32,
+    );
+  }
+
+  onAdvanced(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  advanced(changed: readonly string[] | 'all'): void {
+    this.#revision++;
+    for (const listener of this.#listeners) listener(changed === 'all' ? 'all' : (changed as ProjectName[]));
+  }
+
+  retracted(subject: Digest | ProjectName): boolean {
+    return this.#deps.retractions.inForce(isDigest(subject) ? `sha256:${subject}` : subject, this.now());
+  }
+
+  async ownReading(project: ProjectName, reading: Candidate, observedAt: number): Promise<void> {
+    const { book, time } = this.#deps;
+    await book.ownVote(project, { candidate: reading, at: Math.min(observedAt, time.now()) });
+    this.advanced([project]);
+  }
+
+  status(): IndexHeadStatus {
+    const { admission, alarms, book, misconduct, policy, refusals, time, voters } = this.#deps;
+    const observedAt = this.observedAt();
+    const heads = this.#heads();
+    return {
+      k: policy.k,
+      ready: policy.k > 0 && heads.length >= policy.k,
+      voters: voters.map((voter) => this.#voterStatus(voter)),
+      age: observedAt === undefined ? undefined : Math.max(0, this.now() - observedAt),
+      clock: time.judge(admission.signed, policy.k),
+      alarms: alarms.list(),
+      misconduct: misconduct.list(),
+      refused: refusals.counts(),
+      kept: book.size,
+    };
+  }
+
+  #voterStatus({ slot, origin, log, map }: FollowedVoter): VoterStatus {
+    const { admission, policy } = this.#deps;
+    const record = map.head?.record;
+    return {
+      name: policy.publishers.find(({ key }) => key.text === slot)?.name ?? origin,
+      origin,
+      size: log.size,
+      seq: record?.seq,
+      names: record?.count ?? 0,
+      complete: record?.complete ?? false,
+      serial: record?.serial,
+      observedAt: map.head?.observedAt,
+      signedAt: record?.signedAt,
+      excluded: admission.isExcluded(slot),
+    };
+  }
+
+  #heads(): (MapHead & { readonly slot: string })[] {
+    const { admission, voters } = this.#deps;
+    return voters.flatMap(({ slot, map }) =>
+      map.head === undefined || admission.isExcluded(slot) ? [] : [{ ...map.head, slot }],
+    );
+  }
+
+  async #fileOrigin(project: ProjectName, page: Candidate): Promise<string | undefined> {
+    const { voters, admission, book, bundles } = this.#deps;
+    const origins: { fileOrigin: string; holds: Candidate | 'unknown' }[] = [];
+    for (const { slot, map, log } of voters) {
+      if (admission.isExcluded(slot)) continue;
+      if (map.head !== undefined && book.view(slot) !== undefined)
+        origins.push({
+          fileOrigin: map.head.record.fileOrigin,
+          holds: viewAnswer(await map.map.get(project)),
+        });
+      else {
+        // Known by bundles alone so far.
+        const fileOrigin = bundles.fileOrigin(slot) ?? log.newestRecord()?.fileOrigin;
+        if (fileOrigin !== undefined) origins.push({ fileOrigin, holds: 'unknown' });
+      }
+    }
+    return agreedFileOrigin(origins, page);
+  }
+
+  #whyUnknown(project: ProjectName): string {
+    const { policy } = this.#deps;
+    const heads = this.#heads().length;
+    if (policy.k === 0) return 'the policy trusts no publisher';
+    if (heads < policy.k)
+      return `${policy.k} publishers must agree, and the index of ${heads} has arrived so far`;
+    return `fewer than ${policy.k} publishers agree on ${project} now`;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * What voters' maps said of names just before they changed, with the proof: a node that lacks the history cannot believe a
+ * project that changes all the time otherwise. In memory and bounded; given only while the name is not settled.
+ */
+import type { Bundle } from '../../core/index-messages/index-answers.ts';
+import { binNumber } from '../../core/index-map/index-entry.ts';
+import { encodeProof, type MapProof } from '../../core/index-map/map-proof.ts';
+import { limits } from '../../core/limits.ts';
+import type { ProjectName } from '../../core/project-name.ts';
+
+interface PastBundle extends Bundle {
+  readonly slot: string;
+  readonly name: string;
+  readonly bin: number;
+}
+
+/** Names of one change that are looked at: a busy project comes with few others. */
+const NAMES_A_CHANGE = 64;
+
+export class PastBundles {
+  readonly #isPending: (name: string) => boolean;
+  /** Oldest first. */
+  #bundles: PastBundle[] = [];
+
+  constructor(isPending: (name: string) => boolean) {
+    this.#isPending = isPending;
+  }
+
+  /** @param announcement of the record whose map `proveBin` is still of; undefined where none was heard. */
+  async capture(
+    slot: string,
+    names: readonly string[],
+    announcement: Uint8Array | undefined,
+    proveBin: (bin: number) => Promise<MapProof>,
+  ): Promise<void> {
+    if (announcement === undefined) return;
+    for (const name of names.slice(0, NAMES_A_CHANGE)) {
+      const bin = binNumber(name as ProjectName);
+      const proof = encodeProof(await proveBin(bin));
+      this.#bundles.push({ slot, name, bin, announcement, proof });
+    }
+    const { bundlesKept } = limits.follow;
+    if (this.#bundles.length > bundlesKept) this.#tidy();
+    if (this.#bundles.length > bundlesKept) this.#bundles = this.#bundles.slice(-bundlesKept);
+  }
+
+  /** Newest first; at most as many a name and voter as votes are remembered. */
+  of(bin: number): Bundle[] {
+    const counts = new Map<string, number>();
+    return this.#bundles
+      .filter((bundle) => bundle.bin === bin && this.#isPending(bundle.name))
+      .toReversed()
+      .filter(({ slot, name }) => {
+        const key = `${slot} ${name}`;
+        const count = (counts.get(key) ?? 0) + 1;
+        counts.set(key, count);
+        return count <= limits.belief.votes.perName;
+      });
+  }
+
+  #tidy(): void {
+    this.#bundles = this.#bundles.filter(({ name }) => this.#isPending(name));
+  }
+}
