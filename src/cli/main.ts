@@ -1,13 +1,24 @@
 /** The program `fondue`: one file a command beside this one. Exit codes: 0 done, 1 not done, 2 wrong usage. */
 import { Command, CommanderError } from 'commander';
 import { ConfigurationError } from '../core/errors.ts';
-import { readPackageVersion } from './package-version.ts';
-import { addEnvCommands } from './env.ts';
-import { addMaintenanceCommands } from './maintain.ts';
 import { exitCodes, reportFailure } from './output.ts';
-import { addStatusCommand } from './status.ts';
-import { addUpCommand } from './up.ts';
-import { addWantedCommands } from './wanted.ts';
+import { readPackageVersion } from './package-version.ts';
+
+type Add = (program: Command) => unknown;
+
+/** What adds each command, loaded when it is wanted: all of the program takes a second to load, a key's commands a fifth. */
+const groups: readonly { readonly names: readonly string[]; readonly load: () => Promise<Add> }[] = [
+  { names: ['up'], load: async () => (await import('./up.ts')).addUpCommand },
+  { names: ['publish'], load: async () => (await import('./publish.ts')).addPublishCommand },
+  { names: ['status'], load: async () => (await import('./status.ts')).addStatusCommand },
+  { names: ['env', 'run'], load: async () => (await import('./env.ts')).addEnvCommands },
+  { names: ['warm', 'pin', 'unpin'], load: async () => (await import('./wanted.ts')).addWantedCommands },
+  { names: ['key'], load: async () => (await import('./key.ts')).addKeyCommands },
+  { names: ['trust'], load: async () => (await import('./trust.ts')).addTrustCommands },
+  { names: ['index'], load: async () => (await import('./index-commands.ts')).addIndexCommands },
+  { names: ['export'], load: async () => (await import('./export.ts')).addExportCommand },
+  { names: ['gc', 'verify'], load: async () => (await import('./maintain.ts')).addMaintenanceCommands },
+];
 
 export async function main(args: readonly string[]): Promise<void> {
   const program = new Command('fondue')
@@ -19,12 +30,9 @@ export async function main(args: readonly string[]): Promise<void> {
     .exitOverride()
     .showSuggestionAfterError()
     .addHelpText('after', '\nExample:\n  fondue up');
-  addUpCommand(program);
-  addStatusCommand(program);
-  addEnvCommands(program);
-  addWantedCommands(program);
-
-  addMaintenanceCommands(program);
+  const wanted = groups.filter(({ names }) => names.includes(args[0] ?? ''));
+  const adding = await Promise.all((wanted.length > 0 ? wanted : groups).map(({ load }) => load()));
+  for (const add of adding) add(program);
   for (const command of program.commands) command.exitOverride();
   try {
     await program.parseAsync(args, { from: 'user' });
