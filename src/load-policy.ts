@@ -33,6 +33,12 @@ export async function loadPolicyFile(path: string): Promise<PolicyFile> {
   return (await readPolicyFile(path)) ?? refuse(`there is no policy ${path}`, path);
 }
 
+/** Whom a publisher listens to for hints, whatever its mode; undefined when there is no policy. @throws ConfigurationError */
+export async function loadKnownPublishers(config: Pick<Config, 'policy'>): Promise<Policy | undefined> {
+  const file = await readPolicyFile(config.policy);
+  return file && policyOf(file);
+}
+
 /** Undefined when there is none. @throws ConfigurationError */
 export async function readPolicyFile(path: string): Promise<PolicyFile | undefined> {
   let bytes: Uint8Array;

@@ -1,7 +1,7 @@
 /**
  * A node's part in the signed index: its own publisher, if it is one, and what it follows. `index/` in the data folder holds
- * the followed maps and what was believed, `publisher/` the own log. A publisher without a policy believes nobody, and
- * still answers peers.
+ * the followed maps and what was believed, `publisher/` the own log. A publisher in direct mode
+ * believes nobody: it answers peers, and takes hints from the publishers of its policy, if there is one.
  */
 import { join } from 'node:path';
 import type { Config } from './config.ts';
@@ -11,6 +11,7 @@ import type { FactEmitter } from './core/facts.ts';
 import { limits } from './core/limits.ts';
 import type { Policy } from './core/log/policy.ts';
 import type { ProjectName } from './core/project-name.ts';
+import { loadKnownPublishers } from './load-policy.ts';
 import { createLevelFollowStates, createMemoryFollowStates } from './mirror/follow/follow-state.ts';
 import { createFollower, type Follower } from './mirror/follow/follower.ts';
 import type { IndexHead } from './mirror/follow/index-head.ts';
@@ -70,10 +71,24 @@ export async function openIndex(
     await using reader = await store.open(digest);
     return reader && (await readAll(reader, limits.page.listDecodedBytes, `the list ${digest}`));
   };
+  const followed = policy ?? (await loadKnownPublishers(config)) ?? { k: 1, publishers: [] };
+  const note = (error: unknown): void =>
+    facts.emit('publisher:noted', { message: error instanceof Error ? error.message : String(error) });
   const follower: Follower = stack.use(
     await createFollower(
-      { clock, randomness, facts, channel: network.index, maps, states, own: publisher?.index, blob },
-      { policy: policy ?? { k: 1, publishers: [] }, upstream: config.upstream },
+      {
+        clock,
+        randomness,
+        facts,
+        channel: network.index,
+        maps,
+        states,
+        own: publisher?.index,
+        blob,
+        onHint: (hint) => void publisher?.hint(hint).catch(note),
+        onAnnouncement: (announcement) => void publisher?.heard(announcement).catch(note),
+      },
+      { policy: followed, upstream: config.upstream },
     ),
   );
   const opened = stack.move();

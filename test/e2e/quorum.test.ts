@@ -3,7 +3,7 @@
  * and never asks an upstream. All are separate processes; nothing of what is judged is imported from `src/`.
  */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryFolder } from '../support/disk-store.ts';
@@ -34,16 +34,23 @@ describe('three publishers and a follower of two of three', { skip: clientsMissi
     await using stack = new AsyncDisposableStack();
     const publishers: PublisherProcess[] = [];
     const addresses: string[] = [];
-    for (const name of ['one', 'two', 'three']) {
-      const key = join(folder.path, `${name}.key`);
-      const verifierKey = await command('key', 'new', '--name', `${name}.example`, '--out', key);
+    const names = ['one', 'two', 'three'];
+    const keyOf = (name: string): string => join(folder.path, `${name}.key`);
+    for (const name of names) {
+      const verifierKey = await command('key', 'new', '--name', `${name}.example`, '--out', keyOf(name));
       await command('trust', 'add', verifierKey, '--policy', policy);
+    }
+    await command('trust', 'threshold', '2', '--policy', policy);
+    for (const name of names) {
+      const key = keyOf(name);
       const publisher = stack.use(
         startPublisher({
           upstream: pypi.url,
           dataDir: join(folder.path, name),
           key,
           args: [
+            '--policy',
+            policy,
             '--projects',
             list,
             '--interval',
@@ -56,7 +63,6 @@ describe('three publishers and a follower of two of three', { skip: clientsMissi
       const ready = await publisher.event('ready', ({ event }) => event === 'ready');
       addresses.push(...(ready.multiaddrs ?? []).slice(0, 1));
     }
-    await command('trust', 'threshold', '2', '--policy', policy);
     for (const publisher of publishers)
       await publisher.event('a complete record', ({ complete }) => complete === true, 60_000);
 
@@ -89,6 +95,22 @@ describe('three publishers and a follower of two of three', { skip: clientsMissi
     assert.ok(Number(page.headers.get('fondue-index-age')) >= 0);
     assert.equal((await fetch(`${node.index}newcomer/`)).status, 404, 'its absence is proven');
     assert.equal((await fetch(`${node.index}of-nobodys-scope/`)).status, 503, 'of it nobody said anything');
+
+    const everything = await fetch(node.index, {
+      headers: { accept: 'application/vnd.pypi.simple.v1+json' },
+    });
+    const { projects } = (await everything.json()) as { projects: { name: string }[] };
+    assert.deepEqual(projects.map(({ name }) => name).sort(), [...flask].sort());
+    const lastModified = await fetch(`${node.ready.gateway}/last-modified`);
+    assert.ok(Date.parse((await lastModified.text()).trim()) <= Date.now());
+    const proof = join(folder.path, 'flask.proof');
+    await command('index', 'prove', 'flask', '--out', proof, '--data-dir', node.ready.dataDir);
+    assert.match(await command('index', 'verify', proof, '--policy', policy), /flask/);
+    const altered = (await readFile(proof, 'utf8')).replace(/"bin":\s*"(.)/g, (all, first: string) =>
+      all.slice(0, -1).concat(first === 'A' ? 'B' : 'A'),
+    );
+    await writeFile(proof, altered);
+    assert.notEqual((await fondue(['index', 'verify', proof, '--policy', policy])).exit, 0);
 
     // What changes upstream arrives within two intervals and ten seconds.
     await pypi.up();

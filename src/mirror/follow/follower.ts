@@ -9,7 +9,9 @@ import type { Scope } from '../../core/belief/voter-view.ts';
 import type { Clock, Randomness } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { FactEmitter } from '../../core/facts.ts';
+import { limits } from '../../core/limits.ts';
 import type { Policy } from '../../core/log/policy.ts';
+import type { ProjectName } from '../../core/project-name.ts';
 import type { IndexChannel } from '../../network/index-channel.ts';
 import { Gate } from '../../store/gate.ts';
 import type { IndexMaps } from '../../store/index-map/index-maps.ts';
@@ -49,6 +51,17 @@ export interface FollowerDeps {
   readonly own?: OwnIndexSource | undefined;
   /** A public blob that is here: the lists of an own publisher. */
   readonly blob?: ((digest: Digest) => Promise<Uint8Array | undefined>) | undefined;
+  /** Told of what other publishers' newest records say of the names that changed. */
+  readonly onHint?: ((hint: VoteHint) => void) | undefined;
+  /** Told of each signed head that a peer shows, before it is judged. */
+  readonly onAnnouncement?: ((announcement: Uint8Array) => void) | undefined;
+}
+
+interface VoteHint {
+  readonly publisher: string;
+  readonly name: ProjectName;
+  readonly serial: number;
+  readonly digest: Digest;
 }
 
 export interface FollowerOptions {
@@ -111,9 +124,11 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
   const givers = new Map<string, string>();
   const peersOf = (origin: string | undefined): string[] => {
     const giver = origin === undefined ? undefined : givers.get(origin);
-    const peers = channel.peers().filter((peer) => peer !== giver && refusals.isTrusted(peer));
-    if (giver !== undefined && channel.peers().includes(giver) && refusals.isTrusted(giver))
-      peers.unshift(giver);
+    const connected = channel.peers();
+    const peers = refusals.inOrder([
+      ...connected.filter((peer) => peer === giver),
+      ...connected.filter((peer) => peer !== giver),
+    ]);
     if (own !== undefined && (origin === undefined || own.origin === origin)) peers.unshift(SELF);
     return peers;
   };
@@ -140,18 +155,30 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
           await time.write();
           await lists.keepOnly(new Set(opened.flatMap((one) => namedLists(one.map))));
           reader.advanced(changed);
+          if (changed !== 'all' && log.origin !== own?.origin) await hint(log.origin, map, changed);
         },
         beforeSwap: (names) =>
           past.capture(slot, names, log.announcementOf(map.head?.record.seq), (bin) => map.map.proveBin(bin)),
       }),
     );
+  const hint = async (publisher: string, { map }: FollowedMap, names: readonly string[]): Promise<void> => {
+    if (deps.onHint === undefined || names.length > limits.publish.hintsPerMinute) return;
+    for (const name of names as ProjectName[]) {
+      const entry = await map.get(name);
+      if (typeof entry === 'object')
+        deps.onHint({ publisher, name, serial: entry.serial, digest: entry.digest });
+    }
+  };
   const voterOf = (slot: string): FollowedVoter | undefined => voters.find((voter) => voter.slot === slot);
   const onNew = (voter: FollowedVoter, peer: string): void => {
     givers.set(voter.origin, peer);
     loop.kick(voter);
   };
   const hearing = new HearHeads({ admission, refusals, voterOf, onNew });
-  const hear = (announcement: Uint8Array, peer: string) => hearing.hear(announcement, peer);
+  const hear = (announcement: Uint8Array, peer: string) => {
+    if (peer !== SELF) deps.onAnnouncement?.(announcement);
+    return hearing.hear(announcement, peer);
+  };
   const values = { channel, clock, keysOf: (slot: string) => admission.keysOf(slot), hear };
   const loop: FollowLoop = new FollowLoop({
     clock,

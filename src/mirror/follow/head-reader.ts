@@ -3,6 +3,8 @@ import { hash } from 'node:crypto';
 import type { Candidate } from '../../core/belief/candidate.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
 import { UnavailableError } from '../../core/errors.ts';
+import { decodeAnnouncement } from '../../core/log/announcement.ts';
+import type { NameEvidence } from '../../core/log/name-proof.ts';
 import type { Policy } from '../../core/log/policy.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { Admission } from './admission.ts';
@@ -12,10 +14,11 @@ import type { BeliefBook } from './belief-book.ts';
 import type { FollowTime } from './follow-time.ts';
 import type { MapHead } from './followed-map.ts';
 import type { FollowedVoter } from './followed-voter.ts';
-import type { IndexBelief, IndexHead, IndexHeadStatus, VoterStatus } from './index-head.ts';
+import type { IndexBelief, IndexHead, IndexHeadStatus, IndexSourceFacts, VoterStatus } from './index-head.ts';
 import { listBelieved, type ListedName } from './list-believed.ts';
 import { viewAnswer } from './loaded-view.ts';
 import type { MisconductDesk } from './misconduct-desk.ts';
+import type { NameLists } from './name-lists.ts';
 import type { Refusals } from './refusals.ts';
 import type { Alarms, RetractionDesk } from './take-record.ts';
 
@@ -27,6 +30,7 @@ export interface HeadReaderDeps {
   readonly alarms: Alarms;
   readonly book: BeliefBook;
   readonly bundles: AskBundles;
+  readonly lists: Pick<NameLists, 'bytes'>;
   readonly misconduct: MisconductDesk;
   readonly refusals: Refusals;
   readonly retractions: RetractionDesk;
@@ -147,6 +151,36 @@ export class HeadReader implements IndexHead {
       refused: refusals.counts(),
       kept: book.size,
     };
+  }
+
+  source(): IndexSourceFacts | undefined {
+    const { upstream, format } = this.#deps;
+    const origins = this.#heads().map(({ record }) => ({
+      fileOrigin: record.fileOrigin,
+      holds: 'unknown' as const,
+    }));
+    const fileOrigin = agreedFileOrigin(origins, 'absent');
+    return fileOrigin === undefined ? undefined : { upstream, fileOrigin, format };
+  }
+
+  async prove(project: ProjectName): Promise<readonly NameEvidence[]> {
+    const { admission, lists, voters } = this.#deps;
+    const votes: NameEvidence[] = [];
+    for (const { slot, log, map } of voters) {
+      const record = map.head?.record;
+      const announcement = log.announcementOf(record?.seq);
+      if (record === undefined || announcement === undefined || admission.isExcluded(slot)) continue;
+      const proof = await map.map.prove(project);
+      // The map may have moved on while it was read.
+      if (map.head?.record !== record) continue;
+      votes.push({
+        announcement: decodeAnnouncement(announcement),
+        proof,
+        stale: record.stale === null ? undefined : await lists.bytes(record.stale),
+        scope: record.scope === 'all' ? undefined : await lists.bytes(record.scope),
+      });
+    }
+    return votes;
   }
 
   #voterStatus({ slot, origin, log, map }: FollowedVoter): VoterStatus {

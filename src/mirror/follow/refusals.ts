@@ -29,6 +29,8 @@ export class Refusals {
   readonly #counts = new Map<string, number>();
   /** Until when a peer is not asked, monotonic. */
   readonly #paused = new Map<string, number>();
+  /** Until when others are asked first. */
+  readonly #failed = new Map<string, number>();
 
   constructor(clock: Clock, facts: FactEmitter) {
     this.#clock = clock;
@@ -39,18 +41,26 @@ export class Refusals {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
     this.#facts.emit('record:refused', { origin, code, message, peerId, blame });
     if (blame !== 'sender' || peerId === undefined) return;
-    this.#paused.delete(peerId);
-    this.#paused.set(peerId, this.#clock.monotonic() + limits.follow.faultPause);
-    if (this.#paused.size > limits.follow.faultsKept)
-      this.#paused.delete(this.#paused.keys().next().value as string);
+    note(this.#paused, peerId, this.#clock.monotonic() + limits.follow.faultPause);
   }
 
   /** An error in what came from a peer. False when it was no refusal: a peer that went, or a bug, which is thrown on. */
   caught(error: unknown, origin: string | undefined, peerId: string): boolean {
-    if (error instanceof PeerError && error.failure !== 'protocol') return false;
+    if (error instanceof PeerError && error.failure !== 'protocol') {
+      note(this.#failed, peerId, this.#clock.monotonic() + limits.follow.failedFor);
+      return false;
+    }
     if (!(error instanceof FondueError)) throw error;
     this.add({ origin, code: error.code, message: error.message, peerId, blame: blameOf(error) });
     return true;
+  }
+
+  /** Those that did not just break off or stop come first, in the order given; who is left alone is not in it. */
+  inOrder(peers: readonly string[]): string[] {
+    const now = this.#clock.monotonic();
+    const trusted = peers.filter((peer) => this.isTrusted(peer));
+    const failed = (peer: string): boolean => (this.#failed.get(peer) ?? -1) > now;
+    return [...trusted.filter((peer) => !failed(peer)), ...trusted.filter(failed)];
   }
 
   isTrusted(peerId: string): boolean {
@@ -68,4 +78,11 @@ function blameOf(error: FondueError): Blame {
   if (error instanceof InvalidIndexMapError)
     return error.code.startsWith('PROOF_') || error.code === 'LEAVES_MALFORMED' ? 'sender' : 'publisher';
   return error instanceof IntegrityError || error instanceof PeerError ? 'sender' : 'nobody';
+}
+
+/** The one that was noted first is forgotten first. */
+function note(until: Map<string, number>, peerId: string, time: number): void {
+  until.delete(peerId);
+  until.set(peerId, time);
+  if (until.size > limits.follow.faultsKept) until.delete(until.keys().next().value as string);
 }
