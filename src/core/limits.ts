@@ -614,6 +614,8 @@ export const limits = {
     answerIdle: 20 * second,
     /** A peer that sent what cannot be right is not asked for so long. */
     faultPause: 10 * minute,
+    /** A peer that broke off or stopped answering is asked after the others. */
+    failedFor: minute,
     faultsKept: 1024,
     headsKept: 256,
     misconductKept: 64,

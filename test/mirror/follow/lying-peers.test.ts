@@ -154,10 +154,15 @@ test('a peer that stops in the middle of an answer is left for another after a w
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('gone'))));
       },
   );
-  const one = await world.follower(policyOf(1, [double]), { connected: [silent.peerId, double.name] });
+  const one = await world.follower(policyOf(1, [double]), { connected: [silent.peerId] });
   await world.settle();
+  world.connect(one.peerId, double.name);
+  await world.settle();
+  assert.equal(one.follower.status().ready, false);
   await world.clock.advance(21_000);
   await world.settle();
+  // Not by a bundle: the whole map.
+  assert.equal(one.follower.status().ready, true);
   assert.equal(serialOf(await one.believes('foo')), 1);
   await one.close();
 });
