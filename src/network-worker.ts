@@ -1,6 +1,5 @@
 /** What runs in the network's thread: libp2p, its ciphers and its hashing, away from the gateway's event loop. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { headValueRules } from './core/log/head-value.ts';
 import { createLibp2pPeerNetwork, type Libp2pNetworkConfig } from './network/libp2p/libp2p-peer-network.ts';
 import type { FromNetwork, ToNetwork } from './network/thread/messages.ts';
 import { serveNetwork } from './network/thread/serve-network.ts';
@@ -14,6 +13,9 @@ export interface NetworkThreadData {
 const port = parentPort;
 if (port === null) throw new Error('network-worker.ts runs in a worker only');
 const { config, storagePath } = workerData as NetworkThreadData;
+// Loaded by those who take part only.
+const headValues =
+  config.index === true ? (await import('./core/log/head-value.ts')).headValueRules : undefined;
 // Loading libp2p takes longest: it went on while the other thread opened the folder. Nothing is touched before it says so.
 await serveNetwork({
   port: {
@@ -27,6 +29,6 @@ await serveNetwork({
       clock: systemClock,
       randomness: systemRandomness,
       storagePath,
-      headValues: headValueRules,
+      headValues,
     }),
 });

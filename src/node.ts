@@ -10,7 +10,6 @@ import type { Config } from './config.ts';
 import type { Clock, Randomness } from './core/clock.ts';
 import { createFactEmitter, type FactEmitter } from './core/facts.ts';
 import { createProjectMatcher } from './core/project-pattern.ts';
-import { loadPolicy } from './load-policy.ts';
 import { loadDashboard } from './dashboard/dashboard-page.ts';
 import { openAdminSocket } from './dashboard/admin-socket.ts';
 import { createGateway } from './gateway/gateway.ts';
@@ -18,8 +17,6 @@ import type { PageSigner } from './gateway/signed-routes.ts';
 import type { Administration } from './mirror/administration.ts';
 import { announce } from './mirror/announce.ts';
 import { administerIndex } from './mirror/believed/administer-index.ts';
-import { createBelievedList } from './mirror/believed/believed-list.ts';
-import { createBelievedPages } from './mirror/believed/believed-pages.ts';
 import { noteMode } from './mirror/believed/mode-since.ts';
 import { refuseRetracted } from './mirror/believed/withhold.ts';
 import { createFileOpener } from './mirror/open-file.ts';
@@ -46,7 +43,6 @@ import {
 import { createNoPeerNetwork } from './network/no-peer-network.ts';
 import type { PeerNetwork, Shelf } from './network/peer-network.ts';
 import { removeNodeFile, writeNodeFile } from './node-file.ts';
-import { openIndex } from './open-index.ts';
 import type { PublishSettings } from './open-publisher.ts';
 import { startNetworkThread } from './start-network-thread.ts';
 import { openDataFolder } from './store/data-folder.ts';
@@ -111,7 +107,8 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   overrides.onFacts?.(facts);
   const monitor = stack.use(monitorProcess());
 
-  const policy = await loadPolicy(config);
+  const policy =
+    config.mode === 'direct' ? undefined : await (await import('./load-policy.ts')).loadPolicy(config);
   const index = policy !== undefined || overrides.publish !== undefined;
   const start = (before: readonly string[]): NetworkThread =>
     startNetworkThread(config, { serve, index }, before);
@@ -135,14 +132,19 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   );
   const inMemory = overrides.catalog !== undefined;
   const ground = { clock, randomness, facts, store, catalog, network, isPrivate, version, inMemory };
-  const signed = stack.use(
-    await openIndex(
-      config,
-      { policy, publish: overrides.publish },
-      { ...ground, upstream: overrides.upstream },
-    ),
-  );
-  const { head } = signed;
+  // Loaded by those who follow or publish only: 10 MB that others need not hold.
+  const signed = index
+    ? stack.use(
+        await (
+          await import('./open-index.ts')
+        ).openIndex(
+          config,
+          { policy, publish: overrides.publish },
+          { ...ground, upstream: overrides.upstream },
+        ),
+      )
+    : undefined;
+  const head = signed?.head;
   const modeSince = await noteMode(catalog, config.mode, clock);
   const pages = stack.use(
     head === undefined
@@ -150,7 +152,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
           { catalog, store, upstream, clock, facts, isPrivate },
           { pageTtl: config.pageTtl, offline },
         )
-      : createBelievedPages(
+      : (await import('./mirror/believed/believed-pages.ts')).createBelievedPages(
           { head, catalog, store, openFile, upstream, clock, facts, isPrivate },
           { offline, allowOld: config.allowOldPages, modeSince },
         ),
@@ -169,7 +171,10 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
           { upstream, ...files, clock, randomness, isPrivate },
           { pageTtl: config.pageTtl, offline },
         )
-      : createBelievedList({ head, ...files, clock, isPrivate }, { allowOld: config.allowOldPages }),
+      : (await import('./mirror/believed/believed-list.ts')).createBelievedList(
+          { head, ...files, clock, isPrivate },
+          { allowOld: config.allowOldPages },
+        ),
   );
   const wheels = createWheelMetadata({ catalog, store, upstream, openFile, clock, facts }, { offline });
   facts.on('blob:added', ({ digest }) => void wheels.onWheelStored(digest));
@@ -241,7 +246,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
     await writeNodeFile(config.dataDir, { pid: process.pid, gateway: gatewayUrl, adminSocket: admin.path });
     stack.defer(() => removeNodeFile(config.dataDir));
   }
-  signed.start();
+  signed?.start();
   const opened = stack.move();
   return {
     config,

@@ -54,8 +54,6 @@ export async function openIndex(
   deps: OpenIndexDeps,
 ): Promise<OpenedIndex> {
   const { policy, publish } = wanted;
-  if (policy === undefined && publish === undefined)
-    return { head: undefined, start: () => undefined, async [Symbol.asyncDispose]() {} };
   const { clock, facts, randomness, network, store } = deps;
   await using stack = new AsyncDisposableStack();
   const publisher = publish && stack.use(await openPublisher(config, publish, deps));
