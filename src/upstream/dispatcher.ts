@@ -3,20 +3,10 @@
  * configured. The environment is never read: undici's own reading of it is switched off by naming every proxy.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import type * as undici from 'undici';
-import type { Dispatcher } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 import { ConfigurationError } from '../core/errors.ts';
 import type { UpstreamLimits } from './upstream-limits.ts';
-
-// The parts that are used: all of undici (fetch, WebSocket, caches) weighs 4 MB more in a node that is idle.
-const load = createRequire(import.meta.url);
-const Agent = load('undici/lib/dispatcher/agent.js') as typeof undici.Agent;
-const EnvHttpProxyAgent = load(
-  'undici/lib/dispatcher/env-http-proxy-agent.js',
-) as typeof undici.EnvHttpProxyAgent;
-const Pool = load('undici/lib/dispatcher/pool.js') as typeof undici.Pool;
 
 export interface ConnectionOptions {
   readonly proxy: {
