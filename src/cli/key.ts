@@ -33,7 +33,9 @@ export function addKeyCommands(program: Command): void {
       await writeKeyFile(out, signerKey);
       if (json === true) return printJson({ verifierKey, file: resolve(out) });
       printLine(verifierKey);
-      printNote(`The secret key is in ${out}: back it up, and give it to nobody.`);
+      printNote(
+        `The secret key is in ${out}: give it to nobody. With an older copy of its log it must never sign again.`,
+      );
       printNote('Others believe it with: fondue trust add VERIFIER-KEY');
     });
 

@@ -32,7 +32,7 @@ export function addPublishCommand(program: Command): void {
     const config = configFromOptions(options, OWN);
     const publish = settingsFrom(options);
     using telling = tellProgress(options['json'] === true);
-    await runNode(config, options, { publish, onFacts: telling.listen });
+    await runNode(config, options, { publish, onFacts: telling.listen }, telling.begin);
   });
 }
 
@@ -73,21 +73,33 @@ function usage(message: string, fix: string, cause?: unknown): ConfigurationErro
 }
 
 /** The first import as a bar on a terminal, as plain lines elsewhere, as events with `--json`. */
-function tellProgress(json: boolean): Disposable & { listen(facts: FactEmitter): void } {
+function tellProgress(
+  json: boolean,
+): Disposable & { listen(facts: FactEmitter): void; readonly begin: () => void } {
   const bar = createProgressBar(process.stderr);
+  // The first line is the ready event, whatever the publisher has done by then.
+  let held: object[] | undefined = [];
+  const tell = (event: object): void => {
+    if (held === undefined) printJson(event);
+    else held.push(event);
+  };
   return {
     listen(facts) {
       facts.on('publisher:progressed', ({ done, total, project }) => {
-        if (json) printJson({ event: 'progress', done, total, project });
+        if (json) tell({ event: 'progress', done, total, project });
         else bar.show({ done, total, unit: 'projects', text: project, ok: true });
         if (!json && done === total) bar[Symbol.dispose]();
       });
       facts.on('publisher:signed', (signed) => {
-        if (json) printJson({ event: 'signed', ...signed });
+        if (json) tell({ event: 'signed', ...signed });
       });
       facts.on('publisher:stopped', (stopped) => {
-        if (json) printJson({ event: 'stopped', ...stopped });
+        if (json) tell({ event: 'stopped', ...stopped });
       });
+    },
+    begin() {
+      for (const event of held ?? []) printJson(event);
+      held = undefined;
     },
     [Symbol.dispose]: () => bar[Symbol.dispose](),
   };

@@ -21,11 +21,12 @@ export function addUpCommand(program: Command): void {
   );
 }
 
-/** Until it is told to end. `more`: what a command adds to a node. */
+/** Until it is told to end. `more`: what a command adds to a node; `onReady`: called when the ready lines are out. */
 export async function runNode(
   config: Config,
   options: Record<string, unknown>,
   more: Pick<NodeOverrides, 'publish' | 'onFacts'> = {},
+  onReady: () => void = () => undefined,
 ): Promise<void> {
   const json = options['json'] === true;
   const log = logFacts(config.logLevel, json, process.stderr);
@@ -50,6 +51,7 @@ export async function runNode(
   } else {
     printLine(welcome(node));
   }
+  onReady();
   const signal = await stopped;
   if (!json) printNote(`${signal}: closing`);
   // Whatever hangs while closing must not keep the process: the data is safe at any moment.

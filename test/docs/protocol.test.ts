@@ -149,7 +149,7 @@ describe('the examples of docs/protocol.md', () => {
   });
 
   it('are all looked at: no block is of a kind that no test knows', () => {
-    const known = /^hex (?:request|answer|exchange|violation|rpc) |^text canonical /;
+    const known = /^hex (?:request|answer|exchange|violation|rpc) |^text canonical |^(?:hex|text) index /;
     for (const { language, info } of blocks) assert.match(`${language} ${info}`, known);
     assert.equal(blocks.length, [...page.matchAll(/^```\w/gm)].length);
   });
