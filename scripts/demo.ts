@@ -42,6 +42,8 @@ async function startLiar(
   return { child, peerId: ready.peerId, address: ready.multiaddrs[0] ?? '' };
 }
 
+const MOST_ROUNDS = 10;
+
 /** Stops with the act, however that ends. */
 async function playBlobAct(wheels: readonly FakeFile[], installer: Installer): Promise<boolean> {
   await using stack = new AsyncDisposableStack();
@@ -60,21 +62,24 @@ async function playBlobAct(wheels: readonly FakeFile[], installer: Installer): P
   const lying = await startLiar(address, blobs);
   stack.defer(() => void lying.child.kill());
   say(`peer C joins and says that it has everything: ${lying.peerId}`);
-  const second = stack.use(
-    await startNode({
+  // Whom B asks first is chance: with luck it never takes a byte from the liar, and nothing is shown.
+  let installed = one;
+  for (let round = 1; round <= MOST_ROUNDS; round++) {
+    await using second = await startNode({
       upstream: pypi.url,
       args: ['--no-mdns', '--bootstrap', lying.address, '--bootstrap', address],
-    }),
-  );
-  say(`node B, empty, knows A and C; ${installer.name} installs "fonduta" through it`);
-  const two = await installer.install(second.index, 'b');
-  await report('B', second);
-  const { banned } = (await second.status()).network;
-  for (const ban of banned)
-    say(`  B banned ${ban.peerId === lying.peerId ? 'C, the liar' : ban.peerId}: ${ban.reason}`);
-  const caught = banned.some(({ peerId }) => peerId === lying.peerId);
-  const honest = banned.every(({ peerId }) => peerId === lying.peerId);
-  return one && two && caught && honest;
+    });
+    say(`node B, empty, knows A and C; ${installer.name} installs "fonduta" through it`);
+    installed = (await installer.install(second.index, `b${round}`)) && installed;
+    await report('B', second);
+    const { banned } = (await second.status()).network;
+    for (const ban of banned)
+      say(`  B banned ${ban.peerId === lying.peerId ? 'C, the liar' : ban.peerId}: ${ban.reason}`);
+    if (!installed || banned.some(({ peerId }) => peerId !== lying.peerId)) return false;
+    if (banned.length > 0) return true;
+    say('  A was quicker with everything, and C was not asked: once more with an empty node');
+  }
+  return false;
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'fondue-demo-'));
