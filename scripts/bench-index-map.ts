@@ -20,7 +20,7 @@ import type { IndexMaps } from '../src/store/index-map/index-maps.ts';
 import { fixturePath } from '../test/support/fixtures.ts';
 import { type Measured, type Row, rowOf } from './bench-row.ts';
 
-const ALL = 886_324;
+export const ALL = 886_324;
 const MB = 1_000_000;
 const VOTERS = 3;
 /** As `bin/fondue.js` starts the node. */
@@ -71,7 +71,7 @@ async function measureApart(what: string, folder: string, count: number): Promis
   return samples;
 }
 
-async function* entries(count: number): AsyncGenerator<IndexEntry> {
+export async function* indexEntries(count: number): AsyncGenerator<IndexEntry> {
   const file = createReadStream(fixturePath('project-names.txt.gz')).pipe(createGunzip());
   let left = count;
   let rest = '';
@@ -96,7 +96,7 @@ async function someNames(count: number, wanted: number): Promise<string[]> {
   const step = Math.max(1, Math.floor(count / wanted));
   const names: string[] = [];
   let at = 0;
-  for await (const { name } of entries(count)) if (at++ % step === 0) names.push(name);
+  for await (const { name } of indexEntries(count)) if (at++ % step === 0) names.push(name);
   return names;
 }
 
@@ -122,7 +122,7 @@ async function timed(work: () => Promise<void>): Promise<number> {
 const measures: Readonly<Record<string, (folder: string, count: number) => Promise<Samples>>> = {
   async build(folder, count) {
     await using maps = await open(folder);
-    const ms = await timed(() => maps.build('voter 0', entries(count)));
+    const ms = await timed(() => maps.build('voter 0', indexEntries(count)));
     let bytes = 0;
     for (const number of Array(256).keys()) bytes += (await maps.view('voter 0').bin(number * 256)).length;
     const diskMB = (bytes / 256 + 46) * 65_536;

@@ -1,12 +1,13 @@
 /**
  * npm run bench:index: the signed index at the size of PyPI, 886,324 real names, one table; `bench-results/` holds it with
- * all samples. `--quick` takes 20,000 of the names and judges nothing.
+ * all samples. `--quick` takes 20,000 of the names, 50,000 for the node that joins, and judges nothing.
  *
  *   node scripts/bench-index.ts [--quick] [--json]
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { fixturesMissing } from '../test/support/fixtures.ts';
+import { benchIndexJoin } from './bench-index-join.ts';
 import { benchIndexMap } from './bench-index-map.ts';
 import { createWorkspace, describeMachine } from './bench-machine.ts';
 import { failedRow, type Row, tableHead, tableLine } from './bench-row.ts';
@@ -15,7 +16,7 @@ const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
 });
 const { quick, json } = values;
-const parts = { map: benchIndexMap };
+const parts = { map: benchIndexMap, join: benchIndexJoin };
 const say = (text: string): void => void (json ? process.stderr : process.stdout).write(`${text}\n`);
 
 const missing = fixturesMissing();

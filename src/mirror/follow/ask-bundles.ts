@@ -43,8 +43,8 @@ export class AskBundles {
   readonly #deps: AskBundlesDeps;
   readonly #fileOrigins = new Map<string, string>();
   readonly #running = new Map<string, Promise<boolean>>();
-  /** By bin, until when nobody is asked again, monotonic. */
-  readonly #resting = new Map<number, number>();
+  /** By bin and peer, until when it is not asked again, monotonic: one that comes meanwhile is asked at once. */
+  readonly #resting = new Map<number, Map<string, number>>();
 
   constructor(deps: AskBundlesDeps) {
     this.#deps = deps;
@@ -67,21 +67,23 @@ export class AskBundles {
   async #ask(name: ProjectName, signal: AbortSignal): Promise<boolean> {
     const { book, clock } = this.#deps;
     const bin = binNumber(name);
-    if ((this.#resting.get(bin) ?? -1) > clock.monotonic()) return false;
+    const resting = this.#resting.get(bin) ?? new Map<string, number>();
+    const peers = this.#deps.peers().filter((peer) => (resting.get(peer) ?? -1) <= clock.monotonic());
+    if (peers.length === 0) return false;
     using patience = deadline(clock, limits.follow.bundleTime, signal);
     const enough = new AbortController();
     const stop = AbortSignal.any([patience.signal, enough.signal]);
     let voted = false;
-    const peers = [...this.#deps.peers()];
     const askSome = async (): Promise<void> => {
       for (let peer = peers.shift(); peer !== undefined && !stop.aborted; peer = peers.shift()) {
         voted = (await this.#askOne(name, bin, peer, stop)) || voted;
+        resting.set(peer, clock.monotonic() + limits.follow.bundleRecheck);
         if (voted && (await book.believed(name)) !== undefined) enough.abort();
       }
     };
     await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askSome));
     if (enough.signal.aborted) return true;
-    this.#resting.set(bin, clock.monotonic() + limits.follow.bundleRecheck);
+    this.#resting.set(bin, resting);
     if (this.#resting.size > limits.follow.bundlesKept) this.#resting.clear();
     return voted;
   }

@@ -268,6 +268,34 @@ test('a new node that joins while a project is pending believes it through bundl
   await two.close();
 });
 
+test('a peer that comes after a name was asked for in vain is asked at once', async () => {
+  const world = createFollowWorld();
+  const { doubles, names } = await threePublishers(world, { foo: pair(1) });
+  const policy = policyOf(2, doubles);
+  const one = await world.follower(policy, { connected: names });
+  await world.settle();
+  const two = await world.follower(policy, { connected: [] });
+  assert.equal(serialOf(await two.believes('foo')), 'unknown');
+  const idle = await world.follower(policy, { connected: [] });
+  world.connect(two.peerId, idle.peerId);
+  assert.equal(serialOf(await two.believes('foo')), 'unknown');
+  let asked = 0;
+  const spied = two.index.request.bind(two.index);
+  two.index.request = (peer, request, options) => {
+    if (decodeIndexRequest(request).q !== 'bundles') return stalled();
+    if (peer === idle.peerId) asked++;
+    return spied(peer, request, options);
+  };
+  world.connect(two.peerId, one.peerId);
+  assert.equal(serialOf(await two.believes('foo')), 1);
+  // The one that had none rests.
+  assert.equal(asked, 0);
+  for (const { close } of [two, idle, one]) await close();
+});
+
+/** No map comes. */
+async function* stalled(): AsyncGenerator<Uint8Array> {}
+
 test('absence from a half-imported map is unknown, not absent', async () => {
   const world = createFollowWorld();
   const { doubles, nodes, names } = await threePublishers(world, {});
