@@ -5,37 +5,20 @@
  */
 import { join } from 'node:path';
 import type { Config } from './config.ts';
-import type { Clock, Randomness } from './core/clock.ts';
 import type { Digest } from './core/digest.ts';
-import type { FactEmitter } from './core/facts.ts';
 import { limits } from './core/limits.ts';
 import type { Policy } from './core/log/policy.ts';
-import type { ProjectName } from './core/project-name.ts';
 import { loadKnownPublishers } from './load-policy.ts';
 import { createLevelFollowStates, createMemoryFollowStates } from './mirror/follow/follow-state.ts';
 import { createFollower, type Follower } from './mirror/follow/follower.ts';
 import type { IndexHead } from './mirror/follow/index-head.ts';
 import { readAll } from './mirror/read-fully.ts';
-import type { PeerNetwork } from './network/peer-network.ts';
-import { openPublisher, type PublishSettings } from './open-publisher.ts';
-import type { BlobStore } from './store/blob-store.ts';
-import type { Catalog } from './store/catalog.ts';
+import { openPublisher, type OpenPublisherDeps, type PublishSettings } from './open-publisher.ts';
 import { openDiskIndexMaps } from './store/index-map/disk-index-maps.ts';
 import { createMemoryIndexMaps } from './store/index-map/memory-index-maps.ts';
 import { openLevel } from './store/open-level.ts';
-import type { Upstream } from './upstream/upstream.ts';
 
-export interface OpenIndexDeps {
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  readonly facts: FactEmitter;
-  readonly store: BlobStore;
-  readonly catalog: Pick<Catalog, 'pages'>;
-  readonly network: Pick<PeerNetwork, 'index'>;
-  readonly isPrivate: (project: ProjectName) => boolean;
-  readonly version: string;
-  /** In place of the publisher's own. */
-  readonly upstream?: Upstream | undefined;
+export interface OpenIndexDeps extends OpenPublisherDeps {
   /** Nothing of the follower's is kept on disk. */
   readonly inMemory: boolean;
 }

@@ -18,7 +18,6 @@ import type { PeerNetwork } from './network/peer-network.ts';
 import type { BlobStore } from './store/blob-store.ts';
 import type { Catalog } from './store/catalog.ts';
 import { openDiskIndexMaps } from './store/index-map/disk-index-maps.ts';
-import type { IndexMaps } from './store/index-map/index-maps.ts';
 import { openLevel } from './store/open-level.ts';
 import { readKeyFile } from './store/publisher-log/key-file.ts';
 import { openDiskPublisherLog } from './store/publisher-log/open-publisher-log.ts';
@@ -46,8 +45,6 @@ export interface OpenPublisherDeps {
   readonly version: string;
   /** In place of its own. */
   readonly upstream?: Upstream | undefined;
-  /** Shared with a follower; without them it has its own. */
-  readonly maps?: IndexMaps | undefined;
 }
 
 /** @throws ConfigurationError for a key, folder or mode that cannot publish; InvalidLogError LOG_DAMAGED */
@@ -64,7 +61,7 @@ export async function openPublisher(
   // The log first: its lock keeps a second publisher away from all of it.
   const log = stack.use(await openDiskPublisherLog({ folder, signers: [signer] }));
   const db = stack.use(await openLevel(join(folder, 'state'), { clock, facts }));
-  const maps = deps.maps ?? stack.use(await openDiskIndexMaps({ path: join(folder, 'map'), facts }));
+  const maps = stack.use(await openDiskIndexMaps({ path: join(folder, 'map'), facts }));
   const upstream =
     deps.upstream ??
     stack.use(

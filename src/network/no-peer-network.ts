@@ -2,6 +2,7 @@
 import { PeerError } from '../core/errors.ts';
 import { createNoIndexChannel } from './no-index-channel.ts';
 import type { Holder, PeerNetwork } from './peer-network.ts';
+import { silentStatus } from './silent-status.ts';
 
 export function createNoPeerNetwork(): PeerNetwork {
   return {
@@ -17,17 +18,7 @@ export function createNoPeerNetwork(): PeerNetwork {
     judge: () => undefined,
     index: createNoIndexChannel(),
     peerConnected: (options) => never(options?.signal),
-    status: () => ({
-      state: 'off',
-      connections: 0,
-      routingTable: 0,
-      uploadedBytes: 0,
-      providerRecords: 0,
-      activeGets: 0,
-      busyAnswers: 0,
-      peers: [],
-      banned: [],
-    }),
+    status: () => silentStatus('off'),
     async [Symbol.asyncDispose]() {},
   };
 }

@@ -8,7 +8,7 @@ import { limits } from '../../core/limits.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import type { IndexHead, IndexSourceFacts } from '../follow/index-head.ts';
-import { readProject } from '../publish/read-project.ts';
+import { readProject } from '../read-project.ts';
 import { createUpstreamHealth, isSilence } from '../upstream-health.ts';
 
 export type OwnReading =

@@ -10,7 +10,7 @@ import type { Upstream } from '../../upstream/upstream.ts';
 import type { DuePage, DuePages } from './due-pages.ts';
 import type { KnownPages } from './known-pages.ts';
 import type { PublisherState } from './publisher-state.ts';
-import { readProject, type ReadProject } from './read-project.ts';
+import { readProject, type ReadProject } from '../read-project.ts';
 
 /** What all canonical pages of a log depend on. */
 export interface Ground {

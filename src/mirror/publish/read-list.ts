@@ -10,7 +10,7 @@ import { readListHtml } from '../../core/read-list-html.ts';
 import { readListJson } from '../../core/read-list-json.ts';
 import type { ListAnswer } from '../../upstream/upstream.ts';
 import { ListedNames } from './listed-names.ts';
-import { apiVersionOf, metaOf, readSerial } from './read-project.ts';
+import { apiVersionOf, metaOf, readSerial } from '../read-project.ts';
 
 export interface ReadList {
   /** Those that are published, as far as they are listed. */

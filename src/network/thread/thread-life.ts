@@ -16,7 +16,7 @@ import type { IndexFromNetwork } from './index-messages.ts';
 import { createRemoteIndex } from './index-remote.ts';
 import { lendShelf } from './lend-shelf.ts';
 import type { CallData, NetworkThread, RangeHead } from './messages.ts';
-import { silentStatus } from './silent-status.ts';
+import { silentStatus } from '../silent-status.ts';
 
 /** Bytes of a range on their way between the threads at most. */
 const RANGE_CREDIT = 2 * 1024 * 1024;

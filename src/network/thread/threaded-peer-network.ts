@@ -9,7 +9,7 @@ import { limits } from '../../core/limits.ts';
 import type { Holder, NetworkStatus, PeerCallOptions, PeerNetwork, Shelf, Verdict } from '../peer-network.ts';
 import { createLastingIndex } from './index-lasting.ts';
 import type { NetworkThread } from './messages.ts';
-import { silentStatus } from './silent-status.ts';
+import { silentStatus } from '../silent-status.ts';
 import { beginThreadLife, type ThreadLife } from './thread-life.ts';
 
 export interface ThreadedNetworkDeps {

@@ -3,15 +3,15 @@
  * that of the very body, else the answer's header (a cached header may belong to another body), else 0.
  */
 import { hash } from 'node:crypto';
-import { canonicalPage } from '../../core/canonical-page.ts';
-import { digestFromBytes } from '../../core/digest.ts';
-import { InvalidContentError } from '../../core/errors.ts';
-import type { IndexEntry } from '../../core/index-map/index-entry.ts';
-import type { ProjectName } from '../../core/project-name.ts';
-import type { JsonObject, ProjectPage } from '../../core/project-page.ts';
-import { readPageHtml } from '../../core/read-page-html.ts';
-import { readPageJson } from '../../core/read-page-json.ts';
-import type { PageAnswer, PageValidators, Upstream } from '../../upstream/upstream.ts';
+import { canonicalPage } from '../core/canonical-page.ts';
+import { digestFromBytes } from '../core/digest.ts';
+import { InvalidContentError } from '../core/errors.ts';
+import type { IndexEntry } from '../core/index-map/index-entry.ts';
+import type { ProjectName } from '../core/project-name.ts';
+import type { JsonObject, ProjectPage } from '../core/project-page.ts';
+import { readPageHtml } from '../core/read-page-html.ts';
+import { readPageJson } from '../core/read-page-json.ts';
+import type { PageAnswer, PageValidators, Upstream } from '../upstream/upstream.ts';
 
 export interface ReadPageOptions {
   readonly validators: PageValidators | undefined;

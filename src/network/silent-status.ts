@@ -1,5 +1,5 @@
 /** What is said of a network of which nothing is heard: not yet, or not any more. */
-import type { NetworkStatus } from '../peer-network.ts';
+import type { NetworkStatus } from './peer-network.ts';
 
 export function silentStatus(state: 'alone' | 'off'): NetworkStatus {
   return {
