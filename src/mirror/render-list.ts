@@ -49,6 +49,15 @@ async function* asHtml({ lines }: KeptList): AsyncGenerator<string> {
 
 /** Names hold letters, digits, `.`, `_` and `-` only: nothing to escape. */
 function anchor(line: string): string {
-  const { name } = JSON.parse(line) as { name: string };
+  const name = nameIn(line);
   return `<a href="${parseProjectName(name)}/">${name}</a>\n`;
+}
+
+const NAME = '{"name":"';
+
+/** Where it stands first, as it does nearly always, the rest is not parsed: 886,324 objects would be garbage only. */
+function nameIn(line: string): string {
+  const end = line.startsWith(NAME) ? line.indexOf('"', NAME.length) : -1;
+  const name = line.slice(NAME.length, end);
+  return end < 0 || name.includes('\\') ? (JSON.parse(line) as { name: string }).name : name;
 }

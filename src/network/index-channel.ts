@@ -11,6 +11,8 @@ export interface IndexCallOptions {
 export interface IndexRequestOptions extends IndexCallOptions {
   /** Bytes of the answer that are too many: PeerError `protocol`. Default: `limits.indexChannel.answerBytes`. */
   readonly limit?: number | undefined;
+  /** A chunk is read until the next is asked for, and not kept: its memory may be given back then, not when garbage is collected. */
+  readonly passing?: boolean | undefined;
 }
 
 /** What a message of the topic is: passed on, dropped in silence, or held against who sent it. */

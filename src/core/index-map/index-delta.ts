@@ -8,6 +8,7 @@ import { decode, encode } from '@ipld/dag-cbor';
 import { InvalidIndexMapError, type IndexMapFault } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { ProjectName } from '../project-name.ts';
+import { readDelta as readPlainDelta } from './bin-cbor.ts';
 import { changedEntries, type BinChanges } from './fit-bin.ts';
 import type { IndexBin } from './index-bin.ts';
 import {
@@ -26,6 +27,9 @@ export interface IndexDelta extends BinChanges {
   readonly turned: readonly number[];
 }
 
+/** Some milliseconds. */
+const NAMES_AT_ONCE = 2048;
+
 export const EMPTY_DELTA: IndexDelta = { set: [], del: [], turned: [] };
 
 /** @throws InvalidIndexMapError DELTA_TOO_LARGE: a publisher then gives none, and followers compare the leaves */
@@ -39,6 +43,8 @@ export function encodeDelta({ set, del, turned }: IndexDelta): Uint8Array {
 /** @throws InvalidIndexMapError DELTA_* for everything that {@link encodeDelta} does not write */
 export function decodeDelta(bytes: Uint8Array): IndexDelta {
   checkSize(bytes);
+  const plain = readPlainDelta(bytes);
+  if (plain !== undefined) return plain;
   let value: unknown;
   try {
     value = decode(bytes);
@@ -72,17 +78,46 @@ export function joinDeltas(parts: Iterable<IndexDelta>): IndexDelta {
   };
 }
 
+interface Part {
+  readonly set: IndexEntry[];
+  readonly del: ProjectName[];
+  readonly turned: number[];
+}
+
 /** The part for each bin that a delta speaks of. */
 export function deltaByBin(delta: IndexDelta): Map<number, IndexDelta> {
-  const parts = new Map<number, { set: IndexEntry[]; del: ProjectName[]; turned: number[] }>();
-  const partOf = (number: number): { set: IndexEntry[]; del: ProjectName[]; turned: number[] } => {
+  const steps = divide(delta);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+}
+
+/** Others have their turn meanwhile: a delta can have 80,000 names. */
+export async function deltaByBinInTurns(
+  delta: IndexDelta,
+  turn: () => Promise<void>,
+): Promise<Map<number, IndexDelta>> {
+  const steps = divide(delta);
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    await turn();
+  }
+}
+
+function* divide({ set, del, turned }: IndexDelta): Generator<undefined, Map<number, Part>> {
+  const parts = new Map<number, Part>();
+  const partOf = (number: number): Part => {
     const part = parts.get(number) ?? { set: [], del: [], turned: [] };
     parts.set(number, part);
     return part;
   };
-  for (const entry of delta.set) partOf(binNumber(entry.name)).set.push(entry);
-  for (const name of delta.del) partOf(binNumber(name)).del.push(name);
-  for (const number of delta.turned) partOf(number).turned.push(number);
+  for (const [at, entry] of set.entries()) {
+    partOf(binNumber(entry.name)).set.push(entry);
+    if (at % NAMES_AT_ONCE === NAMES_AT_ONCE - 1) yield;
+  }
+  for (const [at, name] of del.entries()) {
+    partOf(binNumber(name)).del.push(name);
+    if (at % NAMES_AT_ONCE === NAMES_AT_ONCE - 1) yield;
+  }
+  for (const number of turned) partOf(number).turned.push(number);
   return parts;
 }
 

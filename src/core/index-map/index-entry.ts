@@ -19,7 +19,9 @@ export interface IndexEntry {
 
 /** The first two bytes, big-endian, of the name's SHA-256. */
 export function binNumber(name: ProjectName): number {
-  return parseInt(hash('sha256', name, 'hex').slice(0, 4), 16);
+  // As latin1: the shortest text of a hash, and no number to be parsed.
+  const bytes = hash('sha256', name, 'binary');
+  return (bytes.charCodeAt(0) << 8) | bytes.charCodeAt(1);
 }
 
 export type EntryTuple = readonly [string, number, Uint8Array, number];

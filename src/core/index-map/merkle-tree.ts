@@ -1,12 +1,14 @@
 /**
  * The Merkle tree (RFC 6962) over the 65,536 leaf hashes, all nodes in one 4 MiB buffer as in a heap: 1 is the root, the
  * children of n are 2n and 2n + 1, leaf i is node 65,536 + i. A change is planned first (its root is known, the tree is as
- * before) and taken over later; between the two the tree must not change.
+ * before) and taken over later; between the two the tree must not change. A whole tree is 65,535 hashes, 60 ms: `InTurns` lets others have
+ * theirs meanwhile.
  */
 import { type Digest, digestFromBytes } from '../digest.ts';
 import { InvalidIndexMapError } from '../errors.ts';
 import { BINS } from './index-entry.ts';
-import { HASH_BYTES, nodeHash, nodeHashWithin } from './tree-hash.ts';
+import type { LeafChanges } from './leaf-changes.ts';
+import { HASH_BYTES, hashPair, nodeHash } from './tree-hash.ts';
 
 export const LEAVES_BYTES = BINS * HASH_BYTES;
 /** From a leaf to below the root. */
@@ -14,6 +16,13 @@ export const PATH_HASHES = 16;
 
 /** Beyond so many changed leaves a plan is a whole tree. */
 const FEW = 2048;
+/** Nodes hashed before others have their turn: some milliseconds. */
+const NODES_AT_ONCE = 8192;
+
+/** Resolves when others had their turn. */
+export interface Turn {
+  (): Promise<void>;
+}
 
 export interface TreePlan {
   readonly root: Digest;
@@ -65,6 +74,11 @@ export class MerkleTree {
     return this.#nodes.compare(hash, 0, HASH_BYTES, at, at + HASH_BYTES) === 0;
   }
 
+  /** All leaf hashes as they are until the next {@link take}. */
+  leavesNow(): Buffer {
+    return this.#nodes.subarray(LEAVES_BYTES);
+  }
+
   /** A copy of all leaf hashes, 2 MiB. */
   leaves(): Buffer {
     return Buffer.from(this.#nodes.subarray(LEAVES_BYTES));
@@ -79,8 +93,15 @@ export class MerkleTree {
   }
 
   /** At most 16 hashes a changed leaf. */
-  plan(changed: ReadonlyMap<number, Uint8Array>): TreePlan {
+  plan(changed: LeafChanges): TreePlan {
     return changed.size > FEW ? this.#planWhole(changed) : this.#planFew(changed);
+  }
+
+  async planInTurns(changed: LeafChanges, turn: Turn): Promise<TreePlan> {
+    if (changed.size <= FEW) return this.#planFew(changed);
+    const nodes = this.#withLeaves(changed);
+    await hashAllInTurns(nodes, turn);
+    return wholePlan(nodes);
   }
 
   take({ nodes }: TreePlan): void {
@@ -88,7 +109,7 @@ export class MerkleTree {
     else for (const [n, hash] of nodes) this.#nodes.set(hash, n * HASH_BYTES);
   }
 
-  #planFew(changed: ReadonlyMap<number, Uint8Array>): TreePlan {
+  #planFew(changed: LeafChanges): TreePlan {
     const nodes = new Map<number, Uint8Array>();
     const get = (n: number): Uint8Array => nodes.get(n) ?? this.#node(n);
     let parents = new Set<number>();
@@ -107,16 +128,37 @@ export class MerkleTree {
     return { root: digestFromBytes(get(1)), nodes };
   }
 
-  #planWhole(changed: ReadonlyMap<number, Uint8Array>): TreePlan {
+  #planWhole(changed: LeafChanges): TreePlan {
+    const nodes = this.#withLeaves(changed);
+    hashAll(nodes);
+    return wholePlan(nodes);
+  }
+
+  #withLeaves(changed: LeafChanges): Buffer {
     const nodes = Buffer.from(this.#nodes);
     for (const [number, hash] of changed) nodes.set(hash, (BINS + number) * HASH_BYTES);
-    hashAll(nodes);
-    return { root: digestFromBytes(nodes.subarray(HASH_BYTES, 2 * HASH_BYTES)), nodes };
+    return nodes;
   }
 
   #node(n: number): Buffer {
     return this.#nodes.subarray(n * HASH_BYTES, (n + 1) * HASH_BYTES);
   }
+}
+
+/** Without the tree. @throws InvalidIndexMapError LEAVES_MALFORMED when they are not exactly 65,536 hashes */
+export async function rootOfLeaves(leaves: Uint8Array, turn: Turn): Promise<Digest> {
+  checkLeaves(leaves);
+  const nodes = Buffer.allocUnsafe(LEAVES_BYTES / 2);
+  let below = Buffer.from(leaves.buffer, leaves.byteOffset, leaves.length);
+  // Each level over the one below: a node is written behind where its children were read.
+  for (let count = BINS / 2; count >= 1; count /= 2) {
+    for (let n = 0; n < count; n++) {
+      hashPair(below, 2 * n * HASH_BYTES, nodes, n * HASH_BYTES);
+      if (n % NODES_AT_ONCE === NODES_AT_ONCE - 1) await turn();
+    }
+    below = nodes;
+  }
+  return digestFromBytes(nodes.subarray(0, HASH_BYTES));
 }
 
 /** @throws InvalidIndexMapError LEAVES_MALFORMED when they are not exactly 65,536 hashes */
@@ -128,6 +170,21 @@ export function checkLeaves(leaves: Uint8Array): void {
     );
 }
 
+function wholePlan(nodes: Buffer): TreePlan {
+  return { root: digestFromBytes(nodes.subarray(HASH_BYTES, 2 * HASH_BYTES)), nodes };
+}
+
 function hashAll(nodes: Buffer): void {
-  for (let n = BINS - 1; n >= 1; n--) nodeHashWithin(nodes, 2 * n * HASH_BYTES, n * HASH_BYTES);
+  hashNodes(nodes, BINS - 1, 1);
+}
+
+async function hashAllInTurns(nodes: Buffer, turn: Turn): Promise<void> {
+  for (let last = BINS - 1; last >= 1; last -= NODES_AT_ONCE) {
+    hashNodes(nodes, last, Math.max(1, last - NODES_AT_ONCE + 1));
+    await turn();
+  }
+}
+
+function hashNodes(nodes: Buffer, last: number, first: number): void {
+  for (let n = last; n >= first; n--) hashPair(nodes, 2 * n * HASH_BYTES, nodes, n * HASH_BYTES);
 }

@@ -40,7 +40,7 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
 }
 
 /** The same, of two hashes that stand side by side at `from`, written to `to`. */
-export function nodeHashWithin(hashes: Buffer, from: number, to: number): void {
+export function hashPair(hashes: Buffer, from: number, into: Buffer, to: number): void {
   hashes.copy(node, 1, from, from + 2 * HASH_BYTES);
-  hashes.write(hash('sha256', node, 'binary'), to, 'latin1');
+  into.write(hash('sha256', node, 'binary'), to, 'latin1');
 }

@@ -9,7 +9,7 @@
  */
 import { agreed, believe, type Belief } from '../belief/believe.ts';
 import type { Candidate, Vote } from '../belief/candidate.ts';
-import { FondueError, InvalidContentError } from '../errors.ts';
+import { FondueError, InvalidContentError, InvalidNameError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type MapProof, verifyProof } from '../index-map/map-proof.ts';
 import { decodeNames, digestOfNames } from '../index-map/name-list.ts';
@@ -85,9 +85,8 @@ export function decodeNameProof(bytes: Uint8Array): NameProof {
   if (!isObject(value) || value['fondueProof'] !== VERSION)
     return refuse(`does not begin with "fondueProof": ${VERSION}, as \`fondue index prove\` writes it`);
   const { project, votes } = value;
-  if (typeof project !== 'string' || parseProjectName(project) !== project) return refuse('names no project');
   if (!Array.isArray(votes) || votes.length > limits.log.policyItems) return refuse('has no list of votes');
-  return { project: parseProjectName(project), votes: votes.map(readEvidence) };
+  return { project: readProject(project), votes: votes.map(readEvidence) };
 }
 
 /** @param now of the reader, ms: what was seen later than that is no vote. */
@@ -169,6 +168,16 @@ function byIndex(votes: readonly JudgedVote[]): Map<string, Map<string, Vote[]>>
     found.set(vote.upstream, ballot);
   }
   return found;
+}
+
+function readProject(value: unknown): ProjectName {
+  try {
+    const project = parseProjectName(String(value));
+    if (project === value) return project;
+  } catch (error) {
+    if (!(error instanceof InvalidNameError)) throw error;
+  }
+  return refuse('names no project');
 }
 
 function readEvidence(value: unknown): NameEvidence {

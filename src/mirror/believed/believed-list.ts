@@ -22,7 +22,10 @@ import { OUT_OF_TIME, waitFor } from '../wait-for.ts';
 import { createHeadTime } from './head-time.ts';
 
 export interface BelievedListDeps {
-  readonly head: Pick<IndexHead, 'names' | 'version' | 'serial' | 'observedAt' | 'now' | 'retracted'>;
+  readonly head: Pick<
+    IndexHead,
+    'names' | 'version' | 'serial' | 'observedAt' | 'now' | 'clockResets' | 'retracted'
+  >;
   readonly file: ReplaceableFile;
   /** Where its compressed forms are kept. */
   readonly fileFor: (form: ListForm) => ReplaceableFile;

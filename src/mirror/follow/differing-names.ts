@@ -1,7 +1,11 @@
 /** For which names voters' maps differ: found by their leaf hashes, so that equal maps cost 65,536 comparisons. */
+import { setImmediate } from 'node:timers/promises';
 import { decodeKnownBin } from '../../core/index-map/index-bin.ts';
 import { BINS, type IndexEntry, sameEntry } from '../../core/index-map/index-entry.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
+
+/** Compared before others have their turn: some milliseconds. */
+const BINS_AT_ONCE = 64;
 
 export interface ComparedMap {
   leaves(): Uint8Array;
@@ -24,7 +28,8 @@ export function differingBins(all: readonly Uint8Array[]): number[] {
 
 export async function differingNames(maps: readonly ComparedMap[]): Promise<string[]> {
   const names: string[] = [];
-  for (const bin of differingBins(maps.map((map) => map.leaves()))) {
+  for (const [at, bin] of differingBins(maps.map((map) => map.leaves())).entries()) {
+    if (at % BINS_AT_ONCE === 0) await setImmediate();
     const bytes = await Promise.all(maps.map((map) => map.bin(bin)));
     names.push(...namesThatDiffer(bytes));
   }

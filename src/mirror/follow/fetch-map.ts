@@ -4,10 +4,11 @@
  * fit the hash under the signed root.
  */
 import { hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { type Clock, deadline } from '../../core/clock.ts';
 import { type Digest, digestFromBytes } from '../../core/digest.ts';
 import { IntegrityError, InvalidIndexMapError } from '../../core/errors.ts';
-import { checkLeaves, MerkleTree } from '../../core/index-map/merkle-tree.ts';
+import { checkLeaves, rootOfLeaves } from '../../core/index-map/merkle-tree.ts';
 import { HASH_BYTES, leafHash } from '../../core/index-map/tree-hash.ts';
 import { binRuns, type BinRun } from '../../core/index-messages/index-request.ts';
 import { limits } from '../../core/limits.ts';
@@ -24,6 +25,7 @@ export interface FetchMapDeps {
   peers(): readonly string[];
 }
 
+const BATCH_BYTES = 1024 * 1024;
 const RUNS_A_REQUEST = 16_000;
 
 /** The leaf hashes, when every bin is here; undefined when peers do not have all now. @throws InvalidIndexMapError BIN_* */
@@ -76,7 +78,7 @@ async function fetchLeaves(
         throw new IntegrityError({ expected: record.leaves, actual, source: `peer:${peer}` });
       checkLeaves(leaves);
       const { mapRoot } = record;
-      if (MerkleTree.fromLeaves(leaves).root() !== mapRoot)
+      if ((await rootOfLeaves(leaves, setImmediate)) !== mapRoot)
         throw new InvalidIndexMapError(
           'DELTA_WRONG_ROOT',
           `the leaf hashes of ${origin} do not lead to its signed root ${mapRoot}`,
@@ -103,24 +105,33 @@ async function takeBins(
   { leaves, record, runs }: WantedBins,
   signal: AbortSignal,
 ): Promise<void> {
+  // Of what comes nothing is kept: a buffer for each piece would be garbage for megabytes.
+  const room = Buffer.allocUnsafe(BATCH_BYTES);
+  let filled = 0;
   let batch: [number, Uint8Array][] = [];
+  const take = async (): Promise<void> => {
+    await maps.add(batch);
+    [batch, filled] = [[], 0];
+  };
   try {
-    for await (const { number, bytes } of asker.bins(peer, record.leaves, runs, signal)) {
-      const wanted = leaves.subarray(number * HASH_BYTES, (number + 1) * HASH_BYTES);
-      const actual = leafHash(bytes);
-      if (!actual.equals(wanted))
-        throw new IntegrityError({
-          expected: Buffer.from(wanted).toString('hex'),
-          actual: actual.toString('hex'),
-          source: `peer:${peer}`,
-        });
-      batch.push([number, bytes]);
-      if (batch.length < limits.follow.binsAtOnce) continue;
-      await maps.add(batch);
-      batch = [];
-    }
+    for await (const bins of asker.bins(peer, record.leaves, runs, signal))
+      for (const { number, bytes } of bins) {
+        const wanted = leaves.subarray(number * HASH_BYTES, (number + 1) * HASH_BYTES);
+        const actual = leafHash(bytes);
+        if (!actual.equals(wanted))
+          throw new IntegrityError({
+            expected: Buffer.from(wanted).toString('hex'),
+            actual: actual.toString('hex'),
+            source: `peer:${peer}`,
+          });
+        if (filled + bytes.length > room.length) await take();
+        room.set(bytes, filled);
+        batch.push([number, room.subarray(filled, filled + bytes.length)]);
+        filled += bytes.length;
+        if (batch.length >= limits.follow.binsAtOnce) await take();
+      }
   } finally {
     // Also when the connection broke: it is not asked for again.
-    if (batch.length > 0) await maps.add(batch);
+    if (batch.length > 0) await take();
   }
 }

@@ -3,10 +3,11 @@
  * belongs to and what is believed of it change together: all is written with what is needed to redo the map's change,
  * and then the map changes. After a kill between the two the change is made again.
  */
+import { setImmediate } from 'node:timers/promises';
 import { decode, encode } from '@ipld/dag-cbor';
 import { type Digest, digestFromBytes } from '../../core/digest.ts';
 import { decodeKnownBin } from '../../core/index-map/index-bin.ts';
-import { applyPart, decodeDelta, deltaByBin } from '../../core/index-map/index-delta.ts';
+import { applyPart, decodeDelta, deltaByBinInTurns } from '../../core/index-map/index-delta.ts';
 import { binNumber } from '../../core/index-map/index-entry.ts';
 import { answerOf } from '../../core/index-map/map-proof.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
@@ -46,6 +47,8 @@ interface KeptView {
 
 type KeptChange = { readonly d: Uint8Array[] } | { readonly l: Uint8Array };
 
+/** Compared before others have their turn: some milliseconds. */
+const BINS_AT_ONCE = 64;
 /** Of a larger change the leaves before are not kept for others. */
 const UNDO_BINS = 8192;
 
@@ -98,12 +101,12 @@ export class FollowedMap {
       turned: next.turned,
       after: next.after,
     };
-    const leaves = Buffer.from(this.map.leaves());
+    const leaves = this.#head && this.map.leaves();
     const changed = await book.accept(view, {
       writes: [this.#headWrite(head), [`redo/${this.#name}`, encode(keptChange(change))]],
       commit: async () => {
         await staged.commit();
-        this.#remember(head.record.leaves, staged.bins, leaves);
+        if (leaves !== undefined) this.#remember(head.record.leaves, staged.bins, leaves);
         this.#head = head;
       },
     });
@@ -136,20 +139,23 @@ export class FollowedMap {
     const root = { root: record.mapRoot };
     if (change.kind === 'deltas') {
       const delta = mergeDeltas(change.deltas.map(decodeDelta));
-      const parts = deltaByBin(delta);
+      const parts = await deltaByBinInTurns(delta, setImmediate);
       const staged = await this.map.stage(delta, root);
       return {
         staged,
-        touched: [...delta.set.map(({ name }) => name), ...delta.del],
+        // By bins: each is read once.
+        touched: [...parts.values()].flatMap(({ set, del }) => [...set.map(({ name }) => name), ...del]),
         turned: new Set(delta.turned),
         after: async (name) => {
           const bin = binNumber(name as ProjectName);
           const part = parts.get(bin) ?? { set: [], del: [], turned: [] };
+          const set = part.set.find((entry) => entry.name === name);
+          if (set !== undefined) return set;
           return answerOf(applyPart(decodeKnownBin(await this.map.bin(bin)), part), name as ProjectName);
         },
       };
     }
-    const leaves = Buffer.from(change.leaves);
+    const { leaves } = change;
     const staged = await this.map.stageLeaves(leaves, root);
     const binOf = async (bin: number): Promise<Uint8Array> => {
       const hash = leaves.subarray(bin * HASH_BYTES, (bin + 1) * HASH_BYTES);
@@ -159,7 +165,8 @@ export class FollowedMap {
     const turned = new Set<number>();
     // The first map touches nothing: the rule keeps a basis instead.
     if (this.#head !== undefined)
-      for (const bin of differingBins([this.map.leaves(), leaves])) {
+      for (const [at, bin] of differingBins([this.map.leaves(), leaves]).entries()) {
+        if (at % BINS_AT_ONCE === 0) await setImmediate();
         const versions = [await this.map.bin(bin), await binOf(bin)] as const;
         touched.push(...namesThatDiffer(versions));
         if (decodeKnownBin(versions[0]).partial !== decodeKnownBin(versions[1]).partial) turned.add(bin);

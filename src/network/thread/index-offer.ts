@@ -4,7 +4,7 @@ import { UnavailableError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { IndexChannel, IndexVerdict } from '../index-channel.ts';
 import { INDEX_CREDIT, type IndexCallData, type IndexToNetwork } from './index-messages.ts';
-import { packChunks, type Credit } from './index-pack.ts';
+import { giveBack, packChunks, type Credit } from './index-pack.ts';
 import type { FromNetwork, Port, ToNetwork } from './messages.ts';
 
 export interface IndexOffer {
@@ -44,8 +44,11 @@ export function offerIndex(deps: {
       try {
         port.post({ kind: 'index-asked', id, peerId, request, credit: INDEX_CREDIT });
         for (let bytes = await queue.next(); bytes; bytes = await queue.next()) {
+          const { length } = bytes;
           yield bytes;
-          port.post({ kind: 'index-credit', id, bytes: bytes.length });
+          port.post({ kind: 'index-credit', id, bytes: length });
+          // It is copied where it is sent.
+          giveBack(bytes);
         }
         over = true;
       } finally {

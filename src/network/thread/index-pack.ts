@@ -12,6 +12,11 @@ export interface Credit {
   some(): Promise<void>;
 }
 
+/** Of a chunk that came from the other thread: its memory, now. Else 60 MB of answer are that much garbage, in pieces, for both threads. */
+export function giveBack({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 export function createCredit(bytes: number, signal: AbortSignal): Credit {
   let left = bytes;
   let more = Promise.withResolvers<void>();

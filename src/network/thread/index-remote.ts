@@ -4,7 +4,7 @@ import { limits } from '../../core/limits.ts';
 import type { IndexChannel, IndexHandler, IndexValidator } from '../index-channel.ts';
 import type { CallTable } from './call-table.ts';
 import { INDEX_CREDIT, type IndexFromNetwork } from './index-messages.ts';
-import { createCredit, packChunks, type Credit } from './index-pack.ts';
+import { createCredit, giveBack, packChunks, type Credit } from './index-pack.ts';
 import type { FromNetwork, Port, ToNetwork } from './messages.ts';
 
 export interface RemoteIndex {
@@ -74,12 +74,18 @@ export function createRemoteIndex(deps: {
         listeners.add(listener);
         return () => void listeners.delete(listener);
       },
-      async *request(peerId, request, { signal, limit = limits.indexChannel.answerBytes } = {}) {
+      async *request(
+        peerId,
+        request,
+        { signal, limit = limits.indexChannel.answerBytes, passing = false } = {},
+      ) {
         const data = { method: 'index-request', peerId, request, limit, credit: INDEX_CREDIT } as const;
         const call = calls.start(data, signal);
         for await (const bytes of call.items() as AsyncIterable<Uint8Array>) {
+          const { length } = bytes;
           yield bytes;
-          call.credit(bytes.length);
+          call.credit(length);
+          if (passing) giveBack(bytes);
         }
       },
       serve(given) {

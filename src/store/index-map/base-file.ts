@@ -30,32 +30,34 @@ export interface StoredBin {
   readonly count: number;
 }
 
-/** `bins` gives all bins in order. The file is durable (its name is not) and open when it resolves. */
+/** `bins` gives all bins in order, in pieces. The file is durable (its name is not) and open when it resolves. */
 export async function writeBase(
   fileSystem: FileSystem,
   path: string,
-  bins: AsyncIterable<StoredBin>,
+  bins: AsyncIterable<readonly StoredBin[]>,
 ): Promise<BaseFile> {
   const table = Buffer.alloc(TABLE_BYTES);
   const file = await fileSystem.open(path, 'w+', 0o600);
   try {
     let number = 0;
     let end = HEAD_BYTES + TABLE_BYTES;
-    let waiting: Uint8Array[] = [];
-    let waitingFrom = end;
+    const waiting = Buffer.allocUnsafe(limits.indexMap.readAhead);
+    let filled = 0;
     const flush = async (): Promise<void> => {
-      await writeAt(file, Buffer.concat(waiting), waitingFrom);
-      [waiting, waitingFrom] = [[], end];
+      await writeAt(file, waiting.subarray(0, filled), end - filled);
+      filled = 0;
     };
-    for await (const { bytes, count } of bins) {
-      table.writeUIntBE(end, number * OFFSET_BYTES, OFFSET_BYTES);
-      table.writeUInt16BE(count, COUNTS_AT + number * 2);
-      table.set(bytes === EMPTY_BIN ? EMPTY_LEAF : leafHash(bytes), LEAVES_AT + number * HASH_BYTES);
-      waiting.push(bytes);
-      end += bytes.length;
-      number++;
-      if (end - waitingFrom >= limits.indexMap.readAhead) await flush();
-    }
+    for await (const piece of bins)
+      for (const { bytes, count } of piece) {
+        table.writeUIntBE(end, number * OFFSET_BYTES, OFFSET_BYTES);
+        table.writeUInt16BE(count, COUNTS_AT + number * 2);
+        table.set(bytes === EMPTY_BIN ? EMPTY_LEAF : leafHash(bytes), LEAVES_AT + number * HASH_BYTES);
+        if (filled + bytes.length > waiting.length) await flush();
+        waiting.set(bytes, filled);
+        filled += bytes.length;
+        end += bytes.length;
+        number++;
+      }
     await flush();
     table.writeUIntBE(end, BINS * OFFSET_BYTES, OFFSET_BYTES);
     await writeAt(file, table, HEAD_BYTES);
@@ -134,20 +136,21 @@ export class BaseFile {
     return this.#checked(number, await readAt(this.#file, this.#offset(number + 1) - from, from));
   }
 
-  /** All bins in order, in pieces of about a megabyte; undefined for damaged ones. */
-  async *readAll(): AsyncGenerator<(Uint8Array | undefined)[]> {
-    for (let first = 0; first < BINS;) {
-      const from = this.#offset(first);
-      let next = first + 1;
-      while (next < BINS && this.#offset(next + 1) - from <= limits.indexMap.readAhead) next++;
-      const piece = await readAt(this.#file, this.#offset(next) - from, from);
-      const bins: (Uint8Array | undefined)[] = [];
-      for (; first < next; first++)
-        bins.push(
-          this.#checked(first, piece.subarray(this.#offset(first) - from, this.#offset(first + 1) - from)),
-        );
-      yield bins;
-    }
+  /** The bins from one number to before another, in `room` where that suffices; undefined for damaged ones. */
+  async readRange(first: number, end: number, room: Buffer): Promise<(Uint8Array | undefined)[]> {
+    const from = this.#offset(first);
+    const length = this.bytesOf(first, end);
+    const piece = await readAt(this.#file, length, from, length > room.length ? undefined : room);
+    const bins: (Uint8Array | undefined)[] = [];
+    for (let number = first; number < end; number++)
+      bins.push(
+        this.#checked(number, piece.subarray(this.#offset(number) - from, this.#offset(number + 1) - from)),
+      );
+    return bins;
+  }
+
+  bytesOf(first: number, end: number): number {
+    return this.#offset(end) - this.#offset(first);
   }
 
   numberOf(hash: Uint8Array): number | undefined {

@@ -1,5 +1,7 @@
 /** Where the bins of all maps lie: what a map needs of its store. Bins are found by number and leaf hash. */
 
+import type { LeafChanges } from '../../core/index-map/leaf-changes.ts';
+
 export interface NewBin {
   readonly number: number;
   readonly bytes: Uint8Array;
@@ -29,7 +31,7 @@ export interface BinShelf {
 export interface ViewChange {
   readonly name: string;
   readonly bins: readonly NewBin[];
-  readonly changed: ReadonlyMap<number, Buffer>;
+  readonly changed: LeafChanges;
   /** Throws when the change must not be made any more. */
   check(): void;
 }

@@ -5,6 +5,7 @@
 import { UnavailableError } from '../../core/errors.ts';
 import { EMPTY_BIN } from '../../core/index-map/index-bin.ts';
 import { BINS } from '../../core/index-map/index-entry.ts';
+import { type LeafChanges, packedChanges } from '../../core/index-map/leaf-changes.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
 import { limits } from '../../core/limits.ts';
 import type { StoredBin } from './base-file.ts';
@@ -24,7 +25,7 @@ export async function rewriteGeneration(
   place: MapPlace,
   old: Generation,
   views: readonly CarriedView[],
-  bins: AsyncIterable<StoredBin>,
+  bins: AsyncIterable<readonly StoredBin[]>,
   made?: string,
 ): Promise<Generation> {
   return await writeGeneration(place, old.number + 1, bins, async (generation) => {
@@ -39,38 +40,34 @@ export async function rewriteGeneration(
 }
 
 /** The leaves in which these differ from the base. */
-export function differences({ base }: Generation, leaves: Buffer): Map<number, Buffer> {
-  const changed = new Map<number, Buffer>();
-  for (let number = 0; number < BINS; number++) {
-    const hash = leafAt(leaves, number);
-    if (!base.isLeaf(number, hash)) changed.set(number, hash);
-  }
-  return changed;
+export function differences({ base }: Generation, leaves: Buffer): LeafChanges {
+  return packedChanges(leaves, (number, hash) => !base.isLeaf(number, hash));
 }
 
-/** The bins of the new base, in order. */
+/** The bins of the new base, in order, each there until the next piece. */
 export async function* compactedBins(
   old: Generation,
   views: readonly CarriedView[],
-): AsyncGenerator<StoredBin> {
+): AsyncGenerator<StoredBin[]> {
   const leaves = commonLeaves(old, views);
-  let number = 0;
-  for await (const piece of old.base.readAll()) {
-    for (const based of piece) {
-      const hash = leafAt(leaves, number);
-      const isBase = based !== undefined && old.base.isLeaf(number, hash);
-      const bytes = isBase ? based : await readIfHere(old, number, hash);
-      yield { bytes: bytes ?? EMPTY_BIN, count: bytes === undefined ? 0 : (old.count(number, hash) ?? 0) };
-      number++;
-    }
-  }
+  for await (const piece of old.walk(leaves))
+    yield piece.map(({ number, bytes }) => {
+      const count = bytes === undefined ? 0 : (old.count(number, leafAt(leaves, number)) ?? 0);
+      return { bytes: bytes ?? EMPTY_BIN, count };
+    });
 }
 
 /** The most frequent of those that are here; of equals the first. */
 function commonLeaves(old: Generation, views: readonly CarriedView[]): Buffer {
   const common = Buffer.from(old.base.leaves);
   for (let number = 0; number < BINS; number++) {
-    if (views.every(({ leaves }) => old.base.isLeaf(number, leafAt(leaves, number)))) continue;
+    if (areAll(views, number, old.base.leaves)) continue;
+    const first = views[0]?.leaves ?? common;
+    if (areAll(views, number, first)) {
+      const hash = leafAt(first, number);
+      if (old.count(number, hash) !== undefined) common.set(hash, number * HASH_BYTES);
+      continue;
+    }
     const votes = new Map<string, { hash: Buffer; votes: number }>();
     for (const { leaves } of views) {
       const hash = leafAt(leaves, number);
@@ -83,6 +80,12 @@ function commonLeaves(old: Generation, views: readonly CarriedView[]): Buffer {
     common.set(best.hash, number * HASH_BYTES);
   }
   return common;
+}
+
+function areAll(views: readonly CarriedView[], number: number, others: Buffer): boolean {
+  const [from, to] = [number * HASH_BYTES, (number + 1) * HASH_BYTES];
+  for (const { leaves } of views) if (others.compare(leaves, from, to, from, to) !== 0) return false;
+  return true;
 }
 
 async function copyMissing(from: Generation, to: Generation, leaves: Buffer): Promise<void> {

@@ -9,6 +9,7 @@ import { StorageFullError } from '../../core/errors.ts';
 import type { FactEmitter } from '../../core/facts.ts';
 import { BINS, type IndexEntry } from '../../core/index-map/index-entry.ts';
 import { checkLeaves, MerkleTree } from '../../core/index-map/merkle-tree.ts';
+import type { LeafChanges } from '../../core/index-map/leaf-changes.ts';
 import { limits } from '../../core/limits.ts';
 import { type FileSystem, realFileSystem } from '../file-system.ts';
 import { diskFull, isDiskFull } from '../storage-full.ts';
@@ -151,7 +152,7 @@ class DiskIndexMaps implements IndexMaps, BinShelf {
 
   async add(bins: Iterable<readonly [number: number, bytes: Uint8Array]>): Promise<void> {
     for (const batch of newBins(bins)) await this.put(batch);
-    for (const view of this.#views.values()) view.recount();
+    for (const view of this.#views.values()) view.recountIfLacking();
   }
 
   hold(): Disposable {
@@ -221,7 +222,7 @@ class DiskIndexMaps implements IndexMaps, BinShelf {
     this.#compactWhenDue();
   }
 
-  #differing(name: string, changed: ReadonlyMap<number, Buffer>): Map<number, Buffer> {
+  #differing(name: string, changed: LeafChanges): LeafChanges {
     const leaves = this.view(name).leaves();
     for (const [number, hash] of changed) leafAt(leaves, number).set(hash);
     return differences(this.#generation, leaves);

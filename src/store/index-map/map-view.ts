@@ -2,6 +2,7 @@
  * One map over a shelf of bins: its Merkle tree (4 MiB) is in memory, its bins are wherever the shelf has them. Always true:
  * the tree is that of the last durable commit, and no bin that does not fit its leaf hash is returned.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Digest } from '../../core/digest.ts';
 import { type BinChanges, changeBin } from '../../core/index-map/fit-bin.ts';
 import {
@@ -13,20 +14,21 @@ import {
 } from '../../core/index-map/index-bin.ts';
 import {
   applyPart,
-  deltaByBin,
+  deltaByBinInTurns,
   diffBins,
   type IndexDelta,
   joinDeltas,
 } from '../../core/index-map/index-delta.ts';
 import { binNumber, BINS, type IndexEntry } from '../../core/index-map/index-entry.ts';
 import { answerOf, type MapAnswer, type MapProof } from '../../core/index-map/map-proof.ts';
+import { type LeafChanges, packedChanges } from '../../core/index-map/leaf-changes.ts';
 import { checkLeaves, MerkleTree } from '../../core/index-map/merkle-tree.ts';
 import { HASH_BYTES, leafHash } from '../../core/index-map/tree-hash.ts';
 import { limits } from '../../core/limits.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { BinShelf, NewBin } from './bin-shelf.ts';
 import type { IndexMap, StagedChange } from './index-maps.ts';
-import { Staging } from './staging.ts';
+import { type StagedMap, Staging } from './staging.ts';
 
 export class MapView implements IndexMap {
   readonly name: string;
@@ -35,6 +37,8 @@ export class MapView implements IndexMap {
   #version = 0;
   /** Undefined: to be counted. */
   #count: number | undefined;
+  /** When it was counted, bins were missing. */
+  #lacks = true;
 
   constructor(shelf: BinShelf, name: string, tree: MerkleTree) {
     this.#shelf = shelf;
@@ -82,21 +86,21 @@ export class MapView implements IndexMap {
   }
 
   async stage(delta: IndexDelta, options: { root?: Digest } = {}): Promise<StagedChange> {
-    const parts = deltaByBin(delta);
+    const parts = await deltaByBinInTurns(delta, setImmediate);
     const change = this.#staging();
-    for (const group of groups([...parts.keys()])) {
+    for await (const group of groups([...parts.keys()])) {
       await change.add(
         await this.#changed(group, (bin, number) => applyPart(bin, parts.get(number) ?? { ...delta })),
       );
     }
-    return change.done(options.root);
+    return await change.done(options.root);
   }
 
   async change(changes: BinChanges): Promise<StagedChange & { readonly delta: IndexDelta }> {
-    const wanted = deltaByBin({ ...changes, turned: [] });
+    const wanted = await deltaByBinInTurns({ ...changes, turned: [] }, setImmediate);
     const change = this.#staging();
     const parts: IndexDelta[] = [];
-    for (const group of groups([...wanted.keys()])) {
+    for await (const group of groups([...wanted.keys()])) {
       const bins = await this.#changed(group, (bin, number) => {
         const after = changeBin(bin, wanted.get(number) ?? changes);
         parts.push(diffBins(bin, after, number));
@@ -104,18 +108,14 @@ export class MapView implements IndexMap {
       });
       await change.add(bins);
     }
-    return { ...change.done(), delta: joinDeltas(parts) };
+    return { ...(await change.done()), delta: joinDeltas(parts) };
   }
 
   async stageLeaves(leaves: Uint8Array, options: { root?: Digest } = {}): Promise<StagedChange> {
     checkLeaves(leaves);
     const wanted = Buffer.from(leaves);
-    const change = this.#staging();
-    for (let number = 0; number < BINS; number++) {
-      const hash = leafAt(wanted, number);
-      if (!this.#tree.hasLeaf(number, hash)) change.leaf(number, hash);
-    }
-    return change.done(options.root);
+    const changed = packedChanges(wanted, (number, hash) => !this.#tree.hasLeaf(number, hash));
+    return await this.#staging(changed).done(options.root);
   }
 
   /** For the store: the map was made anew and is durable. */
@@ -128,6 +128,11 @@ export class MapView implements IndexMap {
   /** For the store: bins came or went that may be this map's. */
   recount(): void {
     this.#count = undefined;
+  }
+
+  /** For the store: bins came. */
+  recountIfLacking(): void {
+    if (this.#lacks) this.#count = undefined;
   }
 
   async #changed(
@@ -144,9 +149,9 @@ export class MapView implements IndexMap {
     );
   }
 
-  #staging(): Staging {
+  #staging(leaves?: LeafChanges): Staging {
     const version = this.#version;
-    return new Staging(this.#shelf, {
+    const map: StagedMap = {
       name: this.name,
       tree: this.#tree,
       count: this.count,
@@ -159,15 +164,18 @@ export class MapView implements IndexMap {
         this.#version++;
         this.#count = count;
       },
-    });
+    };
+    return new Staging(this.#shelf, map, leaves);
   }
 
   #countAll(): number {
-    const leaves = this.leaves();
+    const leaves = this.#tree.leavesNow();
     let count = 0;
+    this.#lacks = false;
     for (let number = 0; number < BINS; number++) {
-      const hash = leafAt(leaves, number);
-      if (!EMPTY_LEAF.equals(hash)) count += this.#shelf.count(number, hash) ?? 0;
+      const names = this.#shelf.count(number, leafAt(leaves, number));
+      if (names === undefined) this.#lacks = true;
+      else count += names;
     }
     return count;
   }
@@ -181,7 +189,11 @@ export function leafAt(leaves: Buffer, number: number): Buffer {
   return leaves.subarray(number * HASH_BYTES, (number + 1) * HASH_BYTES);
 }
 
-function* groups(numbers: readonly number[]): Generator<number[]> {
+/** What is read from the cache lets nobody else have a turn. */
+async function* groups(numbers: readonly number[]): AsyncGenerator<number[]> {
   const size = limits.indexMap.parallelReads;
-  for (let at = 0; at < numbers.length; at += size) yield numbers.slice(at, at + size);
+  for (let at = 0; at < numbers.length; at += size) {
+    yield numbers.slice(at, at + size);
+    if (at % (8 * size) === 7 * size) await setImmediate();
+  }
 }

@@ -79,12 +79,13 @@ export function createMemoryIndexMaps(): IndexMaps {
       const leaves = Buffer.alloc(LEAVES_BYTES);
       const fresh: NewBin[] = [];
       let number = 0;
-      for await (const { bytes, count } of await packEntries(entries)) {
-        const hash = leafHash(bytes);
-        leafAt(leaves, number).set(hash);
-        fresh.push({ number, bytes, hash, count });
-        number++;
-      }
+      for await (const piece of await packEntries(entries))
+        for (const { bytes, count } of piece) {
+          const hash = leafHash(bytes);
+          leafAt(leaves, number).set(hash);
+          fresh.push({ number, bytes, hash, count });
+          number++;
+        }
       await next(() => {
         keep(fresh);
         committed.add(name);

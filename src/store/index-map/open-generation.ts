@@ -8,7 +8,7 @@ import { EMPTY_BIN } from '../../core/index-map/index-bin.ts';
 import { BINS } from '../../core/index-map/index-entry.ts';
 import { leafHash } from '../../core/index-map/tree-hash.ts';
 import { hasCode, type FileSystem, removeFile, syncFolder } from '../file-system.ts';
-import { type BaseFile, openBase, writeBase } from './base-file.ts';
+import { type BaseFile, openBase, type StoredBin, writeBase } from './base-file.ts';
 import { Generation, keyOf } from './generation.ts';
 import { OverlayLog } from './overlay-log.ts';
 
@@ -48,7 +48,7 @@ export async function openNewestGeneration(place: MapPlace): Promise<OpenedGener
 export async function writeGeneration(
   place: MapPlace,
   number: number,
-  bins: AsyncIterable<{ bytes: Uint8Array; count: number }>,
+  bins: AsyncIterable<readonly StoredBin[]>,
   fill: (generation: Generation) => Promise<void>,
 ): Promise<Generation> {
   const { fileSystem, path } = place;
@@ -138,8 +138,8 @@ async function setAside(
 }
 
 async function firstGeneration(place: MapPlace, number: number): Promise<Generation> {
-  async function* emptyBins(): AsyncGenerator<{ bytes: Uint8Array; count: number }> {
-    for (let at = 0; at < BINS; at++) yield { bytes: EMPTY_BIN, count: 0 };
+  async function* emptyBins(): AsyncGenerator<StoredBin[]> {
+    yield Array.from({ length: BINS }, () => ({ bytes: EMPTY_BIN, count: 0 }));
   }
   return await writeGeneration(place, number, emptyBins(), async () => {});
 }

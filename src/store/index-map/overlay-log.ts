@@ -11,6 +11,7 @@
  * that fails is cut off again, so that it cannot come to life later.
  */
 import { crc32 } from 'node:zlib';
+import type { LeafChanges } from '../../core/index-map/leaf-changes.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
 import { limits } from '../../core/limits.ts';
 import type { FileHandle, FileSystem } from '../file-system.ts';
@@ -22,6 +23,8 @@ const HEAD_BYTES = 64;
 const FRAME_HEAD = 9;
 const BIN_HEAD = 4;
 const CHANGE_BYTES = 2 + HASH_BYTES;
+/** Frames are gathered in one buffer that stays; a larger one gets its own. */
+const GATHERED = 256 * 1024;
 /** A map frame with all bins. */
 const CONTENT_MAX = 2 + 255 + 65_536 * CHANGE_BYTES;
 const KIND = { bin: 1, map: 2, drop: 3 } as const;
@@ -37,7 +40,7 @@ export interface LoggedMap {
   readonly kind: 'map';
   readonly name: string;
   readonly fromBase: boolean;
-  readonly changed: ReadonlyMap<number, Uint8Array>;
+  readonly changed: LeafChanges;
 }
 
 export interface LoggedDrop {
@@ -52,6 +55,7 @@ export class OverlayLog {
   #end: number;
   /** Behind the end stands what a failed write left. */
   #torn = false;
+  #gathered: Buffer | undefined;
 
   private constructor(file: FileHandle, end: number) {
     this.#file = file;
@@ -103,23 +107,32 @@ export class OverlayLog {
     return this.#end;
   }
 
-  /** Returns where the CBOR of each bin stands, in order. Not durable before {@link sync}. */
+  /** One at a time. Returns where the CBOR of each bin stands, in order. Not durable before {@link sync}. */
   async append(frames: readonly LogFrame[]): Promise<number[]> {
-    const parts: Uint8Array[] = [];
     const positions: number[] = [];
-    let at = this.#end;
-    for (const frame of frames) {
-      const [kind, content] = writeFrame(frame);
-      const head = Buffer.alloc(FRAME_HEAD);
-      head.writeUInt32BE(content.length);
-      head[8] = kind;
-      head.writeUInt32BE(crc32(content, crc32(head.subarray(8))), 4);
-      parts.push(head, content);
-      if (frame.kind === 'bin') positions.push(at + FRAME_HEAD + BIN_HEAD);
-      at += FRAME_HEAD + content.length;
-    }
-    await this.#whole(async () => writeAt(this.#file, Buffer.concat(parts), this.#end));
-    this.#end = at;
+    let end = this.#end;
+    await this.#whole(async () => {
+      const gathered = (this.#gathered ??= Buffer.allocUnsafe(GATHERED));
+      let filled = 0;
+      const flush = async (): Promise<void> => {
+        await writeAt(this.#file, gathered.subarray(0, filled), end);
+        end += filled;
+        filled = 0;
+      };
+      for (const frame of frames) {
+        const size = FRAME_HEAD + sizeOf(frame);
+        if (filled + size > GATHERED) await flush();
+        if (frame.kind === 'bin') positions.push(end + filled + FRAME_HEAD + BIN_HEAD);
+        const own = size > GATHERED;
+        const bytes = own ? Buffer.allocUnsafe(size) : gathered.subarray(filled, filled + size);
+        writeFrame(frame, bytes);
+        if (own) await writeAt(this.#file, bytes, end);
+        if (own) end += size;
+        else filled += size;
+      }
+      await flush();
+    });
+    this.#end = end;
     return positions;
   }
 
@@ -141,8 +154,9 @@ export class OverlayLog {
     await this.#file.sync();
   }
 
-  async read(position: number, length: number): Promise<Buffer> {
-    return await readAt(this.#file, length, position);
+  /** `into`: where there is room for it already. */
+  async read(position: number, length: number, into?: Buffer): Promise<Buffer> {
+    return await readAt(this.#file, length, position, into);
   }
 
   async close(): Promise<void> {
@@ -192,26 +206,38 @@ async function* wholeFrames(
   }
 }
 
-function writeFrame(frame: LogFrame): [number, Uint8Array] {
-  if (frame.kind === 'drop') return [KIND.drop, Buffer.from(frame.name)];
-  if (frame.kind === 'bin') {
-    const head = Buffer.alloc(BIN_HEAD);
-    head.writeUInt16BE(frame.number);
-    head.writeUInt16BE(frame.count, 2);
-    return [KIND.bin, Buffer.concat([head, frame.bytes])];
+function sizeOf(frame: LogFrame): number {
+  if (frame.kind === 'bin') return BIN_HEAD + frame.bytes.length;
+  const name = Buffer.byteLength(frame.name);
+  return frame.kind === 'drop' ? name : 2 + name + frame.changed.size * CHANGE_BYTES;
+}
+
+/** Head and content, which fill `bytes`. */
+function writeFrame(frame: LogFrame, bytes: Buffer): void {
+  bytes.writeUInt32BE(bytes.length - FRAME_HEAD);
+  bytes[8] = KIND[frame.kind];
+  writeContent(frame, bytes.subarray(FRAME_HEAD));
+  bytes.writeUInt32BE(crc32(bytes.subarray(8)), 4);
+}
+
+function writeContent(frame: LogFrame, content: Buffer): void {
+  if (frame.kind === 'drop') {
+    content.write(frame.name);
+  } else if (frame.kind === 'bin') {
+    content.writeUInt16BE(frame.number);
+    content.writeUInt16BE(frame.count, 2);
+    content.set(frame.bytes, BIN_HEAD);
+  } else {
+    const name = content.write(frame.name, 2);
+    content[0] = frame.fromBase ? 1 : 0;
+    content[1] = name;
+    let at = 2 + name;
+    for (const [number, hash] of frame.changed) {
+      content.writeUInt16BE(number, at);
+      content.set(hash, at + 2);
+      at += CHANGE_BYTES;
+    }
   }
-  const name = Buffer.from(frame.name);
-  const content = Buffer.alloc(2 + name.length + frame.changed.size * CHANGE_BYTES);
-  content[0] = frame.fromBase ? 1 : 0;
-  content[1] = name.length;
-  content.set(name, 2);
-  let at = 2 + name.length;
-  for (const [number, hash] of frame.changed) {
-    content.writeUInt16BE(number, at);
-    content.set(hash, at + 2);
-    at += CHANGE_BYTES;
-  }
-  return [KIND.map, content];
 }
 
 function readFrame(kind: number, content: Buffer): LogFrame | undefined {

@@ -7,9 +7,14 @@ export async function writeAt(file: FileHandle, bytes: Uint8Array, position: num
   }
 }
 
-/** Shorter where the file ends. */
-export async function readAt(file: FileHandle, length: number, position: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
+/** Shorter where the file ends. `into`: where there is room for it already. */
+export async function readAt(
+  file: FileHandle,
+  length: number,
+  position: number,
+  into: Buffer = Buffer.allocUnsafe(length),
+): Promise<Buffer> {
+  const bytes = into.subarray(0, length);
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(bytes, done, length - done, position + done);

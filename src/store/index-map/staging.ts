@@ -2,8 +2,10 @@
  * A change of one map while it is worked out. The map and its store stay as they are until the commit; changed bins beyond a
  * bound wait in the store, where nothing uses them yet.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Digest } from '../../core/digest.ts';
 import { InvalidIndexMapError } from '../../core/errors.ts';
+import type { LeafChanges } from '../../core/index-map/leaf-changes.ts';
 import type { MerkleTree, TreePlan } from '../../core/index-map/merkle-tree.ts';
 import { limits } from '../../core/limits.ts';
 import type { BinShelf, NewBin } from './bin-shelf.ts';
@@ -22,25 +24,23 @@ export interface StagedMap {
 export class Staging {
   readonly #shelf: BinShelf;
   readonly #map: StagedMap;
-  readonly #changed = new Map<number, Buffer>();
+  readonly #added = new Map<number, Buffer>();
+  readonly #changed: LeafChanges;
   readonly #counts = new Map<number, number>();
   #bins: NewBin[] = [];
   #waiting = 0;
 
-  constructor(shelf: BinShelf, map: StagedMap) {
+  /** @param leaves of bins that the store must have, where none are added. */
+  constructor(shelf: BinShelf, map: StagedMap, leaves?: LeafChanges) {
     this.#shelf = shelf;
     this.#map = map;
-  }
-
-  /** A bin that the store must have. */
-  leaf(number: number, hash: Buffer): void {
-    this.#changed.set(number, hash);
+    this.#changed = leaves ?? this.#added;
   }
 
   async add(bins: readonly NewBin[]): Promise<void> {
     for (const bin of bins) {
       if (this.#map.tree.hasLeaf(bin.number, bin.hash)) continue;
-      this.#changed.set(bin.number, bin.hash);
+      this.#added.set(bin.number, bin.hash);
       this.#counts.set(bin.number, bin.count);
       this.#bins.push(bin);
       this.#waiting += bin.bytes.length;
@@ -51,10 +51,11 @@ export class Staging {
     this.#waiting = 0;
   }
 
-  done(root?: Digest): StagedChange {
+  async done(root?: Digest): Promise<StagedChange> {
     const { tree, name, check, take } = this.#map;
     check();
-    const plan = tree.plan(this.#changed);
+    const plan = await tree.planInTurns(this.#changed, setImmediate);
+    check();
     if (root !== undefined && plan.root !== root)
       throw new InvalidIndexMapError(
         'DELTA_WRONG_ROOT',

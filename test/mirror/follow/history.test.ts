@@ -95,8 +95,8 @@ test('misconduct is remembered under another policy that names the key, until a 
   const other = await world.follower(policyOf(1, doubles), { ...kept, peerId: 'other' });
   assert.equal(other.follower.status().voters[0]?.excluded, true);
   await other.close();
-  const options = { pardons: [proof.digest] };
-  const pardoned = await world.follower(policyOf(1, doubles), { ...kept, peerId: 'pardoned', options });
+  const forgiving = { ...policyOf(1, doubles), pardons: [proof.digest] };
+  const pardoned = await world.follower(forgiving, { ...kept, peerId: 'pardoned' });
   assert.equal(pardoned.follower.status().voters[0]?.excluded, false);
   await pardoned.close();
 });
@@ -386,6 +386,7 @@ test('what arrived before a connection broke is not asked for again', async () =
   const one = await world.follower(policyOf(1, doubles.slice(0, 1)), { connected: [node.peerId] });
   await world.settle();
   await world.clock.advance(5_000);
+  await world.until(() => sent.length > 0);
   await world.settle();
   assert.equal(serialOf(await one.believes('project-2999')), 2_999);
   // 3,000 entries are some 150 KB; two chunks of 64 KiB had come.
