@@ -321,6 +321,8 @@ export const limits = {
     addressRefresh: hour,
 
     askedOthers: 8,
+    /** With more peers than this a newcomer's control stream is opened when it is first asked. */
+    prepared: 40,
     askRoundTrips: 3,
     askTimeMin: 50,
     askTimeMax: 150,
@@ -332,6 +334,8 @@ export const limits = {
     askLikely: 8,
     askLikelyFor: minute,
     negativeKept: 10 * minute,
+    /** While nobody else gives the blob a "no" is believed only so long: less than the first pause between two rounds. */
+    negativeInNeed: 0.5 * second,
     negatives: 16_384,
     nobodyKept: minute,
     nobodies: 4096,
@@ -650,5 +654,24 @@ export const limits = {
     reopenFreeBytes: 16 * MiB,
     /** Blobs not held that are remembered as public (private ones all are). */
     publicMarks: 10_000,
+  },
+  scenario: {
+    fileBytes: MiB,
+    nodes: 100_000,
+    runs: 10_000,
+    /** Of a sweep. */
+    points: 10_000,
+    /** Virtual, warm-up included. */
+    time: 30 * 24 * hour,
+    /** Up and down of a flaky link: shorter ones make more events than meaning. */
+    shortestFlap: 100,
+    /** Runs times nodes whose groups are tried before the first run. */
+    triedPlacements: 50_000,
+    /** What counts as reached was held this long. */
+    hold: 30 * second,
+    /** The least that is simulated after the warm-up when the scenario does not say. */
+    shortestWindow: 10 * minute,
+    /** Time after the last fault when no assert says. */
+    windowAfterFaults: 5 * minute,
   },
 } as const;

@@ -22,6 +22,8 @@ export interface HolderSearch {
   look(): void;
   /** All were asked, and none can be used now or soon. */
   exhausted(now: number): boolean;
+  /** A large blob is coming: whoever connects meanwhile is asked, once a second at most. */
+  more(now: number): void;
   /** Nothing comes: plans another round, or begins it when its time has come or a peer has connected. */
   again(now: number): void;
   stop(): void;
@@ -56,6 +58,9 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
   let asking = false;
   let nextRound = Infinity;
   let watching = false;
+  /** Somebody connected who was not asked yet. */
+  let newcomer = false;
+  let nextMore = -Infinity;
 
   async function collect(holders: AsyncIterable<Holder>, how: string, done: () => void): Promise<void> {
     running++;
@@ -84,14 +89,20 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
   function ask(): void {
     asked = round;
     asking = true;
+    const sizeKnown = deps.size() !== undefined && round === 0;
     void collect(
-      network.ask(digest, { signal, sizeKnown: deps.size() !== undefined && round === 0 }),
+      // Asking through the network's thread costs each cold file a turn of both threads.
+      network.status().connections === 0 && !newcomer
+        ? nobody()
+        : // Round after round nobody gave anything: who said no at first may have fetched it since.
+          network.ask(digest, { signal, sizeKnown, inNeed: round > 0 }),
       'asking peers',
       () => {
         asking = false;
         if (candidates.known === 0) deps.note('no connected peer has it');
       },
     );
+    newcomer = false;
   }
 
   function find(): void {
@@ -109,6 +120,7 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
       return;
     }
     watching = false;
+    newcomer = true;
     nextRound = clock.monotonic();
     deps.changed();
   }
@@ -139,6 +151,13 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
       const usable = candidates.usable(now, true).length + candidates.usable(now, false).length;
       return running === 0 && usable === 0 && candidates.nextPauseEnd(now) === undefined;
     },
+    more(now) {
+      if (signal.aborted || deps.reach() === 'none') return;
+      void watch();
+      if (!newcomer || asking || now < nextMore) return;
+      nextMore = now + ROUND_FIRST;
+      ask();
+    },
     again(now) {
       if (signal.aborted || running > 0 || deps.reach() === 'none') return;
       void watch();
@@ -151,4 +170,8 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
     },
     stop: () => controller.abort(new Error('the search for holders is over')),
   };
+}
+
+async function* nobody(): AsyncGenerator<Holder> {
+  // Nothing to yield: no peer is connected.
 }

@@ -18,6 +18,8 @@ export interface ParallelRanges {
   readonly start: number;
   readonly end: number;
   readonly peers: readonly string[];
+  /** Told at once how others join while it runs. */
+  onBegun?(join: (peerId: string) => void): void;
   fetch(peerId: string, offset: number, length: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** A peer that broke, or was too slow for the first unit while others waited; it gets no more units. */
   onFailure(peerId: string, error: unknown): void;
@@ -48,6 +50,8 @@ export async function* parallelRanges(options: ParallelRanges): AsyncGenerator<O
   const controller = new AbortController();
   const signal = AbortSignal.any([options.signal, controller.signal]);
   const units: Unit[] = [];
+  const peers: string[] = [];
+  const workers: Promise<void>[] = [];
   const gone = new Set<string>();
   let next = start;
   let given = start;
@@ -78,7 +82,7 @@ export async function* parallelRanges(options: ParallelRanges): AsyncGenerator<O
   /** Somebody is idle because everything waits for the first unit: its peer loses it when it does not progress. */
   function freeHead(): void {
     const owner = units[0]?.owner;
-    if (owner === undefined || options.peers.every((peer) => peer === owner.peerId || gone.has(peer))) return;
+    if (owner === undefined || peers.every((peer) => peer === owner.peerId || gone.has(peer))) return;
     const now = clock.monotonic();
     if (isStalled(owner.meter, now, STALLED) || isTooSlow(owner.meter, now, undefined)) {
       owner.controller.abort(new TooSlow(`${owner.peerId} keeps the others waiting`));
@@ -128,16 +132,21 @@ export async function* parallelRanges(options: ParallelRanges): AsyncGenerator<O
         if (signal.aborted || gone.has(peerId)) return;
         gone.add(peerId);
         options.onFailure(peerId, error);
-        if (gone.size === options.peers.length) controller.abort(error);
+        if (gone.size === peers.length) controller.abort(error);
         change();
       }
     }
   }
 
+  function join(peerId: string): void {
+    if (signal.aborted || peers.includes(peerId)) return;
+    peers.push(peerId);
+    for (let n = 0; n < parallelPerPeer; n++) workers.push(work(peerId));
+  }
+
   options.signal.addEventListener('abort', change, { once: true });
-  const workers = options.peers.flatMap((peerId) =>
-    Array.from({ length: parallelPerPeer }, () => work(peerId)),
-  );
+  for (const peerId of options.peers) join(peerId);
+  options.onBegun?.(join);
   try {
     while (given < end) {
       const head = units[0];

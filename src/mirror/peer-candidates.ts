@@ -33,15 +33,17 @@ export function createCandidates(randomness: Randomness): Candidates {
   const inUse = new Set<string>();
   const tried = new Set<string>();
 
-  const usable = (now: number, proven: boolean): Holder[] =>
-    [...holders.values()].filter(
-      ({ peerId, proven: good }) =>
-        good === proven &&
-        !refused.has(peerId) &&
-        !inUse.has(peerId) &&
-        (paused.get(peerId) ?? 0) <= now &&
-        (tried.has(peerId) || tried.size < limits.race.peersPerBlob),
-    );
+  const isUsable = (peerId: string, now: number): boolean =>
+    !refused.has(peerId) &&
+    !inUse.has(peerId) &&
+    (paused.get(peerId) ?? 0) <= now &&
+    (tried.has(peerId) || tried.size < limits.race.peersPerBlob);
+  const usable = (now: number, proven: boolean): Holder[] => {
+    const found: Holder[] = [];
+    for (const holder of holders.values())
+      if (holder.proven === proven && isUsable(holder.peerId, now)) found.push(holder);
+    return found;
+  };
 
   return {
     add(holder) {

@@ -40,7 +40,11 @@ export interface SupplyTarget {
 export interface Lane {
   readonly id: number;
   readonly kind: 'upstream' | 'peers' | 'stranger';
-  readonly peers: readonly Holder[];
+  readonly peers: Holder[];
+  /** Those of them that broke. */
+  gone: number;
+  /** Takes one more peer; undefined while nobody can join. */
+  join: ((peer: Holder) => void) | undefined;
   readonly meter: Meter;
   readonly controller: AbortController;
   /** Next byte it will bring. */
@@ -74,7 +78,9 @@ export function createLane(
   return {
     id,
     kind,
-    peers,
+    peers: [...peers],
+    gone: 0,
+    join: undefined,
     meter: createMeter(start.now),
     controller: new AbortController(),
     position: start.offset,
@@ -121,38 +127,76 @@ export async function runUpstreamLane(
   return true;
 }
 
-/** Up to `end` (undefined: to the end, wherever that is) from one peer, or from several in parallel. */
+/**
+ * Up to `end` (undefined: to the end, wherever that is) from one peer, or from several in parallel. Known peers that are found
+ * while they give all of the rest may join; a stranger's bytes stay one sender's.
+ */
 export async function runPeersLane(deps: LaneDeps, lane: Lane, end: number | undefined): Promise<void> {
-  const { target, clock, memory } = deps;
-  const { signal } = lane.controller;
-  const [first] = lane.peers;
-  if (first === undefined) return;
-  const fetch = (peerId: string, offset: number, length: number | undefined, stop: AbortSignal) =>
-    peerBytes(deps, { peerId, offset, length, signal: stop });
-  if (lane.peers.length > 1 && end !== undefined) {
-    const chunks = parallelRanges({
-      start: lane.position,
-      end,
-      peers: lane.peers.map(({ peerId }) => peerId),
-      fetch,
-      onFailure: (peerId, error) => deps.onPeerFailure(lane, peerId, error),
-      clock,
-      memory,
-      signal,
-    });
-    for await (const { bytes, peerId } of chunks) await receive(deps, lane, bytes, peerSource(peerId));
-    return;
+  if (lane.peers.length === 0) return;
+  const joinable = end !== undefined && end === deps.target.size && lane.peers.every(({ proven }) => proven);
+  try {
+    if (lane.peers.length === 1) await runOnePeer(deps, lane, { end, joinable });
+    if (lane.peers.length > 1 && end !== undefined) await runSeveralPeers(deps, lane, { end, joinable });
+  } finally {
+    lane.join = undefined;
+  }
+}
+
+async function runOnePeer(
+  deps: LaneDeps,
+  lane: Lane,
+  { end, joinable }: { end: number | undefined; joinable: boolean },
+): Promise<void> {
+  const { target } = deps;
+  const [{ peerId }] = lane.peers as [Holder];
+  const alone = new AbortController();
+  const signal = AbortSignal.any([lane.controller.signal, alone.signal]);
+  if (joinable) {
+    lane.join = (peer) => {
+      lane.peers.push(peer);
+      alone.abort(new Error('several peers give it now'));
+    };
   }
   const length = end === undefined ? undefined : end - lane.position;
   try {
-    for await (const bytes of fetch(first.peerId, lane.position, length, signal)) {
-      await receive(deps, lane, bytes, peerSource(first.peerId));
+    for await (const bytes of peerBytes(deps, { peerId, offset: lane.position, length, signal })) {
+      await receive(deps, lane, bytes, peerSource(peerId));
     }
   } catch (error) {
-    if (!signal.aborted) deps.onPeerFailure(lane, first.peerId, error);
+    if (!signal.aborted) deps.onPeerFailure(lane, peerId, error);
     return;
   }
   if (target.size === undefined) endOfUnknown(target, lane);
+}
+
+async function runSeveralPeers(
+  deps: LaneDeps,
+  lane: Lane,
+  { end, joinable }: { end: number; joinable: boolean },
+): Promise<void> {
+  const { clock, memory } = deps;
+  const { signal } = lane.controller;
+  const chunks = parallelRanges({
+    start: lane.position,
+    end,
+    peers: lane.peers.map(({ peerId }) => peerId),
+    onBegun(join) {
+      if (!joinable) return;
+      lane.join = (peer) => {
+        lane.peers.push(peer);
+        join(peer.peerId);
+      };
+    },
+    fetch: (peerId, offset, length, stop) => peerBytes(deps, { peerId, offset, length, signal: stop }),
+    onFailure(peerId, error) {
+      lane.gone += 1;
+      deps.onPeerFailure(lane, peerId, error);
+    },
+    clock,
+    memory,
+    signal,
+  });
+  for await (const { bytes, peerId } of chunks) await receive(deps, lane, bytes, peerSource(peerId));
 }
 
 export type Trial = 'fits' | 'no-memory' | { readonly wrong: Digest };

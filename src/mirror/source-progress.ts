@@ -50,7 +50,9 @@ export function createMeter(now: number): Meter {
     },
     rate(at) {
       roll(at);
-      const sum = buckets.reduce((total, bytes) => total + bytes, 0);
+      // Not `reduce`: on every look at every lane it makes a heap number a step.
+      let sum = 0;
+      for (let slot = 0; slot < BUCKETS; slot++) sum += buckets[slot] ?? 0;
       return (sum * 1000) / Math.min(rateWindow, Math.max(SHORTEST, at - startedAt));
     },
   };

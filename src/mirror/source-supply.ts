@@ -141,6 +141,7 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
     try {
       search.look();
       for (const move of nextMoves(view())) make(move);
+      if (isLarge()) joinLate();
       if (running && lanes.size === 0) starve();
     } finally {
       considering = false;
@@ -177,6 +178,21 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
     if (hedge) races.spendHedge();
     const end = hedge ? Math.min(race.winBytes, size ?? race.winBytes) : size;
     start('peers', peers, (lane) => runPeersLane(laneDeps, lane, end));
+  }
+
+  /** Peers that are found while others give a large blob give it with them. */
+  function joinLate(): void {
+    const lane = [...lanes.values()].find(({ join }) => join !== undefined);
+    if (lane === undefined) return;
+    const now = clock.monotonic();
+    search.more(now);
+    const room = race.parallelPeers - (lane.peers.length - lane.gone);
+    for (const peer of search.candidates.pick(now, true, room)) {
+      search.candidates.using(peer.peerId, true);
+      // What `stop` adds is all the time of the lane.
+      times.set(peer.peerId, (times.get(peer.peerId) ?? 0) - (now - lane.meter.startedAt));
+      lane.join?.(peer);
+    }
   }
 
   function startStranger(): void {

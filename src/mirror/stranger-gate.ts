@@ -61,7 +61,10 @@ function createHourly(window: number): Hourly {
     },
     sum(now) {
       roll(now);
-      return slots.reduce((total, bytes) => total + bytes, 0);
+      // Not `reduce`: on every look of every flight it makes a heap number a step.
+      let sum = 0;
+      for (let slot = 0; slot < SLOTS; slot++) sum += slots[slot] ?? 0;
+      return sum;
     },
   };
 }

@@ -11,6 +11,7 @@ import { createMemoryIndexMember, type MemoryIndexMember } from './memory-index-
 import { createMemoryPeerRecords, type MemoryPeerRecords } from './memory-peer-records.ts';
 import { memoryRange } from './memory-range.ts';
 import type {
+  AskOptions,
   Holder,
   NetworkStatus,
   PeerCallOptions,
@@ -99,6 +100,7 @@ export interface WorldMember {
 const HAVE_DEADLINE = 150;
 const ASKED_AT_MOST = 8;
 const NEGATIVE_PEER = 600_000;
+const NEGATIVE_IN_NEED = 500;
 const NEGATIVE_NOBODY = 60_000;
 const BAN = 86_400_000;
 
@@ -184,9 +186,10 @@ function createMemoryNode(deps: { clock: Clock }, world: World, facts: FactEmitt
   const have = async (
     peer: WorldMember,
     digest: Digest,
-    signal?: AbortSignal,
+    { signal, inNeed = false }: AskOptions = {},
   ): Promise<Holder | undefined> => {
-    if (known(`${peer.peerId} ${digest}`)) return undefined;
+    const saidNo = (negative.get(`${peer.peerId} ${digest}`) ?? -Infinity) - NEGATIVE_PEER;
+    if (clock.monotonic() - saidNo < (inNeed ? NEGATIVE_IN_NEED : NEGATIVE_PEER)) return undefined;
     peer.asked.push({ kind: 'have', from: self.peerId, digest, offset: 0, length: undefined });
     const { behaviour } = peer;
     const wait = behaviour.deaf ? Infinity : (behaviour.latency ?? 0);
@@ -205,12 +208,15 @@ function createMemoryNode(deps: { clock: Clock }, world: World, facts: FactEmitt
   async function* inOrderOfAnswers(
     peers: readonly WorldMember[],
     digest: Digest,
-    signal: AbortSignal | undefined,
+    options: AskOptions | undefined,
   ): AsyncGenerator<Holder> {
     const leave = new AbortController();
-    const stop = signal ? AbortSignal.any([signal, leave.signal]) : leave.signal;
+    const signal = options?.signal ? AbortSignal.any([options.signal, leave.signal]) : leave.signal;
     const pending = new Map(
-      peers.map((peer) => [peer, have(peer, digest, stop).then((holder) => ({ peer, holder }))]),
+      peers.map((peer) => [
+        peer,
+        have(peer, digest, { ...options, signal }).then((holder) => ({ peer, holder })),
+      ]),
     );
     for (const question of pending.values()) question.catch(() => undefined);
     try {
@@ -232,11 +238,11 @@ function createMemoryNode(deps: { clock: Clock }, world: World, facts: FactEmitt
     asked: self.asked,
     behave: (behaviour) => void (self.behaviour = behaviour),
     multiaddrs: () => [`/memory/${self.peerId}/p2p/${self.peerId}`],
-    async *ask(digest: Digest, options?: PeerCallOptions): AsyncGenerator<Holder> {
+    async *ask(digest: Digest, options?: AskOptions): AsyncGenerator<Holder> {
       const peers = [...self.links].filter(usable).map((id) => members.get(id) as WorldMember);
       const near = peers.filter((peer) => peer.lan);
       const far = records.rank(peers.filter((peer) => !peer.lan)).slice(0, ASKED_AT_MOST);
-      yield* inOrderOfAnswers([...near, ...far], digest, options?.signal);
+      yield* inOrderOfAnswers([...near, ...far], digest, options);
     },
     async *find(digest: Digest, options?: PeerCallOptions): AsyncGenerator<Holder> {
       if (known(`nobody ${digest}`)) return;
@@ -245,7 +251,7 @@ function createMemoryNode(deps: { clock: Clock }, world: World, facts: FactEmitt
       );
       for (const peer of providers) world.connect(self.peerId, peer.peerId);
       let found = false;
-      for await (const holder of inOrderOfAnswers(providers, digest, options?.signal)) {
+      for await (const holder of inOrderOfAnswers(providers, digest, options)) {
         found = true;
         yield holder;
       }

@@ -12,6 +12,8 @@ export interface PeerCallOptions {
 export interface AskOptions extends PeerCallOptions {
   /** The blob's size is known: a peer that had all that was asked of it lately may be yielded unasked, without a size. */
   readonly sizeKnown?: boolean | undefined;
+  /** Nobody else gives the blob: who said no is asked again, unless that was just now. It may have fetched it meanwhile. */
+  readonly inNeed?: boolean | undefined;
 }
 
 /** A peer that says it holds a blob, connected now. */

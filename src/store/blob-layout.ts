@@ -6,7 +6,7 @@
  *
  * One level of 256 folders: 100,000 blobs are 390 names a folder, and the start reads at most 512 folders instead of 131,072.
  */
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import type { Digest } from '../core/digest.ts';
 import type { Visibility } from './blob-store.ts';
 import { hasCode, syncFolder, type FileSystem } from './file-system.ts';
@@ -24,13 +24,17 @@ export interface BlobLayout {
 export function blobLayout(dataDir: string): BlobLayout {
   const blobs = resolve(dataDir, 'blobs', 'v1');
   const partials = resolve(dataDir, 'partials', 'v1');
+  const trees = { public: join(blobs, 'public'), private: join(blobs, 'private') };
+  // Digests need no normalizing, and a blob's commit asks for eight paths.
+  const folder = (digest: Digest, visibility: Visibility): string =>
+    `${trees[visibility]}${sep}${digest.slice(0, 2)}`;
   return {
     partials,
-    tree: (visibility) => join(blobs, visibility),
-    folder: (digest, visibility) => join(blobs, visibility, digest.slice(0, 2)),
-    blob: (digest, visibility) => join(blobs, visibility, digest.slice(0, 2), digest),
-    partial: (digest) => join(partials, digest),
-    sent: (digest) => join(partials, `${digest}.sent`),
+    tree: (visibility) => trees[visibility],
+    folder,
+    blob: (digest, visibility) => `${folder(digest, visibility)}${sep}${digest}`,
+    partial: (digest) => `${partials}${sep}${digest}`,
+    sent: (digest) => `${partials}${sep}${digest}.sent`,
   };
 }
 

@@ -101,6 +101,7 @@ export async function recoverPartials(
   partials: PartialRegistry,
 ): Promise<void> {
   const digests = new DigestTable();
+  const kept: { digest: Digest; length: number; at: number }[] = [];
   for (const name of await fileSystem.readdir(layout.partials)) {
     const digest = name.slice(0, 64);
     if (!isDigest(digest) || !['', '.sent', '.sent.new'].includes(name.slice(64))) continue;
@@ -109,11 +110,14 @@ export async function recoverPartials(
     digests.insert(digest);
     const found = await covered({ fileSystem, layout }, digest);
     if (found !== undefined && Math.abs(clock.now() - found.at) <= limits.freshness.partialKept) {
-      partials.keep(digest, found.length, found.at);
+      kept.push({ digest, ...found });
     } else {
       await removePartialFiles(digest, { fileSystem, layout });
     }
   }
+  // A folder lists them in any order; when room is short the one kept longest goes first.
+  for (const { digest, length, at } of kept.toSorted((a, b) => a.at - b.at))
+    partials.keep(digest, length, at);
 }
 
 async function covered(

@@ -139,6 +139,9 @@ export class PartialFiles implements PartialContent {
     const { fileSystem, layout } = this.#deps;
     const path = layout.sent(this.#digest);
     this.#logFile = true;
+    // Resumed and left without a new byte it begins its hour anew, after a restart too.
+    const last = this.#segments.pop();
+    if (last !== undefined) this.#segments.push({ ...last, at: this.#deps.clock.now() });
     await fileSystem.writeFile(`${path}.new`, formatSegments(this.#segments), { mode: 0o600 });
     await fileSystem.rename(`${path}.new`, path);
     this.#logged = this.#segments.length;

@@ -13,6 +13,8 @@ import { createMemoryShelf, digestOf, someBytes } from '../support/memory-shelf.
 export interface PeerNetworkWorld extends AsyncDisposable {
   /** A node that is up and connected to every node made before. */
   node(shelf: Shelf): Promise<PeerNetwork>;
+  /** A blob came to a shelf: said to those who do not look themselves. */
+  added?(digest: Digest, size: number): void;
 }
 
 export async function holdersOf(answers: AsyncIterable<Holder>): Promise<Holder[]> {
@@ -201,6 +203,25 @@ export function testPeerNetwork(name: string, createWorld: () => Promise<PeerNet
       assert.deepEqual(await holdersOf(asker.ask(digestOf(bytes))), []);
       const digest = shelf.put(bytes);
       assert.deepEqual(await holdersOf(asker.ask(digest)), [], 'the negative answer is remembered');
+    });
+
+    it('asks who said no again when nobody else has it: what was being fetched is there soon after', async () => {
+      await using world = await createWorld();
+      const shelf = createMemoryShelf();
+      const digest = digestOf(bytes);
+      let fetched = false;
+      const fetching = { ...shelf, size: () => (fetched ? size : undefined) };
+      const holder = await world.node(fetching);
+      const asker = await world.node(createMemoryShelf());
+      assert.deepEqual(await holdersOf(asker.ask(digest)), []);
+      fetched = true;
+      world.added?.(digest, size);
+      assert.deepEqual(await holdersOf(asker.ask(digest)), [], 'as long as there are other sources');
+      const found = await eventually('it is asked again', async () => {
+        const [first] = await holdersOf(asker.ask(digest, { inNeed: true }));
+        return first;
+      });
+      assert.equal(found.peerId, holder.peerId);
     });
 
     it('is closed twice without harm', async () => {

@@ -27,10 +27,17 @@ interface Run {
   /** Highest byte asked for. */
   asked: number;
   given: Record<string, number>;
+  join: (peerId: string) => void;
   chunks: ReturnType<typeof parallelRanges>;
 }
 
-function start(peers: Record<string, Peer>, memoryBytes = 64 * MiB, from = 0): Run {
+/** Those of `late` are there, but not from the beginning. */
+function start(
+  peers: Record<string, Peer>,
+  memoryBytes = 64 * MiB,
+  from = 0,
+  late: Record<string, Peer> = {},
+): Run {
   const clock = createFakeClock();
   const memory = createMemoryBudget(memoryBytes);
   const controller = new AbortController();
@@ -42,6 +49,7 @@ function start(peers: Record<string, Peer>, memoryBytes = 64 * MiB, from = 0): R
     active: 0,
     asked: 0,
     given: {} as Record<string, number>,
+    join: (peerId: string): void => assert.fail(`${peerId} cannot join yet`),
   };
   async function* fetch(
     peerId: string,
@@ -49,7 +57,7 @@ function start(peers: Record<string, Peer>, memoryBytes = 64 * MiB, from = 0): R
     length: number,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const peer = peers[peerId] as Peer;
+    const peer = (peers[peerId] ?? late[peerId]) as Peer;
     run.active++;
     run.asked = Math.max(run.asked, offset + length);
     try {
@@ -71,6 +79,7 @@ function start(peers: Record<string, Peer>, memoryBytes = 64 * MiB, from = 0): R
     end: whole.length,
     peers: Object.keys(peers),
     fetch,
+    onBegun: (join) => void (run.join = join),
     onFailure: (peerId) => void run.failed.push(peerId),
     clock,
     memory,
@@ -175,4 +184,29 @@ test('an abort ends it at once', async () => {
   run.controller.abort(new Error('enough'));
   await assert.rejects(settle(run, draining), /enough/);
   assert.equal(run.active, 0);
+});
+
+test('a peer that joins while it runs takes its share; who joins when it is over does nothing', async () => {
+  const run = start({ a: { rate: MiB } }, 64 * MiB, 0, { b: { rate: 4 * MiB } });
+  const draining = drain(run);
+  await run.clock.advance(1000);
+  run.join('b');
+  run.join('b');
+  same(await settle(run, draining), whole);
+  assert.ok(run.clock.monotonic() < 5000, `${run.clock.monotonic()}`);
+  assert.ok((run.given['b'] ?? 0) > 6 * MiB);
+  assert.equal((run.given['a'] ?? 0) + (run.given['b'] ?? 0), whole.length);
+  run.join('c');
+  await run.clock.advance(1000);
+  assert.equal(run.active, 0);
+  assert.equal(run.memory.taken, 0);
+});
+
+test('it goes on with who joined when the first one breaks', async () => {
+  const run = start({ a: { rate: 2 * MiB, cutAt: 3 * MiB } }, 64 * MiB, 0, { b: { rate: 2 * MiB } });
+  const draining = drain(run);
+  await run.clock.advance(500);
+  run.join('b');
+  same(await settle(run, draining), whole);
+  assert.deepEqual(run.failed, ['a']);
 });

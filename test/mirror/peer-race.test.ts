@@ -391,3 +391,77 @@ test('a reference without URL is fetched from peers only', async () => {
   same((await node.get(refOf(whole, { url: '' }))).bytes, whole);
   assert.equal(node.upstream.requests.length, 0);
 });
+
+const large = someBytes(40 * MiB, 13);
+const shareOf = (node: FileNode, peerId: string): number =>
+  node.network.verdicts.reduce(
+    (sum, { peerId: id, verdict }) =>
+      sum + (id === peerId && verdict.kind === 'verified' ? verdict.bytes : 0),
+    0,
+  );
+
+test('a known peer that connects while one peer gives a large file joins it', async () => {
+  await using node = createFileNode({ offline: true });
+  node.peer('first', large, { behaviour: { rate: 4 * MiB } });
+  node.peer('late', large, { connected: false, behaviour: { rate: 4 * MiB } });
+  const reading = readAll(node, node.clock, refOf(large));
+  await node.clock.advance(2000);
+  node.world.connect('self', 'late');
+  const got = await node.until(reading);
+  same(got.bytes, large);
+  assert.ok(got.ms < 8000, `${got.ms}`);
+  assert.ok(shareOf(node, 'late') > 10 * MiB, `${shareOf(node, 'late')}`);
+  assert.ok(shareOf(node, 'first') > 10 * MiB, `${shareOf(node, 'first')}`);
+});
+
+test('one that connects while several give it joins, too; a fifth waits for a place', async () => {
+  await using node = createFileNode({ offline: true });
+  for (const id of ['a', 'b', 'c']) node.peer(id, large, { behaviour: { rate: MiB } });
+  for (const id of ['d', 'e']) node.peer(id, large, { connected: false, behaviour: { rate: MiB } });
+  const reading = readAll(node, node.clock, refOf(large));
+  await node.clock.advance(2000);
+  for (const id of ['d', 'e']) {
+    node.world.connect('self', id);
+    await node.clock.advance(1500);
+  }
+  same((await node.until(reading)).bytes, large);
+  assert.ok(shareOf(node, 'd') > 4 * MiB);
+  assert.equal(shareOf(node, 'e'), 0);
+});
+
+test('a provider that is found while another peer gives a large file joins it', async () => {
+  await using node = createFileNode({ offline: true });
+  node.peer('first', large, { behaviour: { rate: 4 * MiB } });
+  const far = node.peer('far', large, { connected: false, behaviour: { rate: 4 * MiB, latency: 120 } });
+  far.advertise(refOf(large).digest as never);
+  const got = await node.get(refOf(large));
+  same(got.bytes, large);
+  assert.ok(shareOf(node, 'far') > 15 * MiB, `${shareOf(node, 'far')}`);
+  assert.ok(got.ms < 7000, `${got.ms}`);
+});
+
+test('a stranger does not join', async () => {
+  await using node = createFileNode({ offline: true });
+  node.peer('first', large, { behaviour: { rate: 8 * MiB } });
+  const stranger = node.peer('stranger', large, { connected: false, stranger: true });
+  const reading = readAll(node, node.clock, refOf(large));
+  await node.clock.advance(1000);
+  node.world.connect('self', 'stranger');
+  same((await node.until(reading)).bytes, large);
+  assert.deepEqual(
+    stranger.asked.map(({ kind }) => kind),
+    ['have'],
+  );
+});
+
+test('a peer that said no while it was fetching the blob itself gives it seconds later, when nobody else does', async () => {
+  await using node = createFileNode({ script: { status: 502 } });
+  const peer = node.peer('neighbour', someBytes(10));
+  const reading = readAll(node, node.clock, refOf(whole));
+  await node.clock.advance(500);
+  assert.equal(peer.asked.length, 1);
+  peer.shelf.put(whole);
+  const got = await node.until(reading);
+  same(got.bytes, whole);
+  assert.ok(got.ms < 5000, `${got.ms}`);
+});

@@ -87,6 +87,31 @@ describe('a peer that serves us', () => {
     );
   });
 
+  it('ends the first stream together with its negotiation: noticed at once, asked again on another', async () => {
+    const clock = createFakeClock();
+    await using client = await createBlobNode({ clock });
+    const peer = await createBareNode();
+    let streams = 0;
+    await peer.handle(BLOB_PROTOCOL, (stream) => {
+      if (++streams % 2 === 1) return void stream.close();
+      stream.addEventListener('message', ({ data }) => {
+        const inbox = createRequestInbox();
+        inbox.push(data.subarray().slice());
+        const have = inbox.take()?.kind === 'have';
+        stream.send(frame(have ? { kind: 'have', load: 0, sizes: [7] } : { kind: 'not-found' }));
+      });
+    });
+    try {
+      await connect(client.libp2p, peer);
+      const peerId = peer.peerId.toString();
+      assert.deepEqual((await client.service.have(peerId, [digest], {})).sizes, [7]);
+      await assert.rejects(client.service.range(peerId, { digest, offset: 0 }), peerFailure('not-found'));
+      assert.equal(streams, 4);
+    } finally {
+      await stopNow(peer);
+    }
+  });
+
   it('breaks it each time: an error after two', async () => {
     let asked = 0;
     await withPeer(
@@ -263,6 +288,26 @@ describe('a peer that serves us', () => {
         await range;
       },
     );
+  });
+
+  it('is reached only through a relay: neither asked nor answered over it', async () => {
+    await using client = await createBlobNode();
+    await using server = await createBlobNode();
+    const held = server.shelf.put(bytes);
+    const here = await connect(client.libp2p, server.libp2p);
+    const ask = () => client.service.have(server.peerId, [held], {});
+    const relayed = { limits: { bytes: 1n << 17n } };
+    Object.assign(here, relayed);
+    await assert.rejects(ask, peerFailure('unreachable'));
+    Object.assign(here, { limits: undefined });
+    assert.deepEqual((await ask()).sizes, [bytes.length]);
+    const [there] = server.libp2p.getConnections(client.libp2p.peerId);
+    Object.assign(there as object, relayed);
+    // Reset at once, or a moment later.
+    await assert.rejects(client.service.range(server.peerId, { digest: held, offset: 0 }), (error) =>
+      ['busy', 'reset'].includes((error as { failure: string }).failure),
+    );
+    assert.deepEqual(server.shelf.opened, []);
   });
 
   it('was convicted of wrong bytes: banned', async () => {

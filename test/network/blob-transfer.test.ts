@@ -78,6 +78,26 @@ describe('a transfer under pressure', () => {
     assert.equal(digestOf(Buffer.concat(parts)), digest);
   });
 
+  it(
+    'uses a stream again whose last answer came whole and was left unread',
+    { timeout: 20_000 },
+    async () => {
+      await using server = await createBlobNode();
+      await using client = await createBlobNode();
+      await connect(client.libp2p, server.libp2p);
+      // As much as makes our side pause, and not a byte more: a unit of a parallel transfer.
+      const digest = server.shelf.put(random(MiB));
+      const received = () => client.service.totals().perPeer.get(server.peerId)?.receivedBytes ?? 0;
+      {
+        await using unread = await client.service.range(server.peerId, { digest, offset: 0 });
+        while (received() < unread.length) await settled(client, server, 1);
+      }
+      const again = await client.service.range(server.peerId, { digest, offset: 0 });
+      assert.equal(digestOf(await bytesOf(again.body)), digest);
+      assert.equal(blobStreams(client).length, 2, 'of control, and for both');
+    },
+  );
+
   it('leaves HAVE under 100 ms (p95) beside 100 MB', async () => {
     await using server = await createBlobNode();
     await using client = await createBlobNode();

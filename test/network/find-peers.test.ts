@@ -194,6 +194,25 @@ describe('asking connected peers', () => {
     assert.ok((await ended) < 150, `${await ended} ms`);
   });
 
+  it('asks who said no again after half a second when nobody else gives the blob, not who is deaf', async () => {
+    const { ask, asked, clock, deps } = asking({ late: {}, deaf: { latency: Infinity } });
+    const askInNeed = async (): Promise<void> => {
+      const found = holdersOf(askPeers(deps, digest, { inNeed: true }));
+      await clock.advance(limits.network.askTimeMax);
+      await found;
+    };
+    await ask();
+    await ask();
+    assert.deepEqual(asked, ['late', 'deaf', 'deaf']);
+    await askInNeed();
+    assert.equal(asked.length, 3, 'just now is believed');
+    await clock.advance(limits.network.negativeInNeed);
+    await ask();
+    assert.equal(asked.length, 3, 'with other sources it is believed for long');
+    await askInNeed();
+    assert.deepEqual(asked.slice(3), ['late']);
+  });
+
   it('remembers who said no, for this blob only, for 10 minutes', async () => {
     const { ask, asked, clock } = asking({ p: {} });
     await ask();

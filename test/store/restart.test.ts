@@ -241,3 +241,24 @@ test('a partial that is not resumed within an hour is deleted while the store ru
   await opened.store[Symbol.asyncDispose]();
   assert.deepEqual(await readdir(blobLayout(folder.path).partials), []);
 });
+
+test('after a restart, too, the partial kept longest goes first, however the folder lists them', async () => {
+  await using folder = await temporaryFolder();
+  await using first = await openStoreIn(folder.path);
+  // Later ones have smaller digests: a folder in order of names has them the wrong way round.
+  const digests = Array.from({ length: 6 }, (_, i) => digestOf(Buffer.from(`partial ${i}`)))
+    .toSorted()
+    .toReversed();
+  for (const digest of digests) {
+    await using partial = await first.store.openPartial(digest);
+    await partial.append(randomBytes(100), 'peer:a');
+    await first.clock.advance(1000);
+  }
+  // The first is opened once more and left without a byte: now it is the last.
+  await (await first.store.openPartial(digests[0]!))[Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
+  await using second = await openStoreIn(folder.path, { clock: first.clock });
+  await second.store.collect(300);
+  const left = (await readdir(blobLayout(folder.path).partials)).filter((name) => name.length === 64);
+  assert.deepEqual(new Set(left), new Set([digests[0], ...digests.slice(4)]));
+});

@@ -35,9 +35,10 @@ export async function* askPeers(
 ): AsyncGenerator<Holder> {
   const { signal } = options;
   signal?.throwIfAborted();
+  const { questions } = deps;
   const usable = deps
     .connected()
-    .filter(({ peerId }) => !deps.isBanned(peerId) && !deps.questions.isVain(peerId, digest));
+    .filter(({ peerId }) => !deps.isBanned(peerId) && !questions.isVain(peerId, digest, options.inNeed));
   const near = deps.reach === 'none' ? [] : usable.filter(({ lan }) => lan);
   const far = deps.reach === 'all' ? usable.filter(({ lan }) => !lan) : [];
   const leave = new AbortController();
@@ -46,7 +47,7 @@ export async function* askPeers(
     const asked = [...near, ...bestOf(deps, far).slice(0, limits.network.askedOthers)];
     const [likely, others] = apart(deps, asked, options.sizeKnown === true);
     for (const holder of likely) yield holder;
-    const answers = others.map(({ peerId }) => deps.questions.ask(peerId, digest, { signal: stop }));
+    const answers = others.map(({ peerId }) => questions.ask(peerId, digest, { signal: stop }));
     for await (const holder of inCompletionOrder(answers)) if (holder !== undefined) yield holder;
     signal?.throwIfAborted();
   } finally {

@@ -30,6 +30,8 @@ export interface BlobClientDeps {
 }
 
 export interface BlobClient extends Disposable {
+  /** Opens the stream for questions before the first one, which then costs one round trip and not two. Never throws. */
+  prepare(peerId: string): void;
   have(peerId: string, digests: readonly Digest[], options: PeerCallOptions): Promise<HaveAnswer>;
   leaves(peerId: string, request: LeavesQuestion, options: PeerCallOptions): Promise<LeavesAnswer>;
   range(peerId: string, request: RangeRequest): Promise<RangeAnswer>;
@@ -111,6 +113,15 @@ export function createBlobClient(deps: BlobClientDeps): BlobClient {
   };
 
   return {
+    prepare(peerId) {
+      try {
+        clientOf(peerId)
+          .pool.control()
+          .catch(() => undefined);
+      } catch (error) {
+        if (!(error instanceof PeerError)) throw error;
+      }
+    },
     async have(peerId, digests, { signal }) {
       signal?.throwIfAborted();
       const client = clientOf(peerId);

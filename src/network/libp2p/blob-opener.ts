@@ -1,7 +1,7 @@
 /**
  * One stream that we opened to a peer: one request, its whole answer, the next. What must always hold: what the peer sends
- * and nobody takes costs at most 8 MiB (ours up to the mark, libp2p's while paused); an answer that stops is given up; every
- * break of the protocol resets the stream.
+ * and nobody takes is bounded (`stream-inflow.ts`); an answer that stops is given up; every break of the protocol resets the
+ * stream.
  */
 import type { Stream } from '@libp2p/interface';
 import type { Clock } from '../../core/clock.ts';
@@ -9,9 +9,10 @@ import { PeerError, type PeerFailure } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { BlobAnswer } from '../blob-protocol/answers.ts';
 import { peerErrorOf } from './blob-refusal.ts';
-import { ProtocolViolation } from '../blob-protocol/frames.ts';
+import type { ProtocolViolation } from '../blob-protocol/frames.ts';
 import { createOpenerExchange } from '../blob-protocol/opener-exchange.ts';
 import { encodeRequest, type BlobRequest } from '../blob-protocol/requests.ts';
+import { createStreamInflow } from './stream-inflow.ts';
 
 export interface OpenerDeps {
   readonly clock: Clock;
@@ -55,24 +56,18 @@ export class UnansweredError extends PeerError {}
 
 export function createOpener(deps: OpenerDeps, stream: Stream): Opener {
   const { clock, peerId } = deps;
+  const inflow = createStreamInflow(clock, stream);
   let asked: PromiseWithResolvers<BlobAnswer> | undefined;
   let onEnd: ((facts: { bytes: number; ms: number }) => void) | undefined;
   let free: (() => void) | undefined;
   let broken: PeerError | undefined;
   /** The peer ended its answer before the last byte. */
   let refusal: PeerError | undefined;
-  /** Bytes of the present (or the last) answer that were not taken. */
-  let queue: Uint8Array[] = [];
-  let queued = 0;
-  let wake: (() => void) | undefined;
   let discarding = false;
-  let paused = false;
-  let resuming = false;
   let received = 0;
-  let lastByteAt = 0;
   let begunAt = 0;
-  let pausedAt = 0;
-  let pausedFor = 0;
+  /** A request was outstanding when the bytes came that are being received. */
+  let busy = false;
 
   const exchange = createOpenerExchange({
     answer(answer) {
@@ -84,12 +79,10 @@ export function createOpener(deps: OpenerDeps, stream: Stream): Opener {
     data(bytes) {
       received += bytes.length;
       deps.onReceived(bytes.length);
-      if (discarding) return;
-      queue.push(bytes);
-      queued += bytes.length;
+      if (!discarding) inflow.keep(bytes);
     },
     end() {
-      onEnd?.({ bytes: received, ms: clock.monotonic() - begunAt - pausedFor });
+      onEnd?.({ bytes: received, ms: clock.monotonic() - begunAt - inflow.pausedFor });
       onEnd = undefined;
     },
   });
@@ -100,85 +93,54 @@ export function createOpener(deps: OpenerDeps, stream: Stream): Opener {
     broken = new (unanswered ? UnansweredError : PeerError)({ peerId, failure }, `${peerId} ${message}`);
     asked?.reject(broken);
     asked = undefined;
-    queue = [];
-    wake?.();
+    inflow.drop();
+    inflow.nudge();
   };
   const abort = (reason: Error): void => {
     fail('reset', reason.message);
     stream.abort(reason);
   };
-  const pauseIfFull = (): void => {
-    // Inside `resume()` a pause is half undone (libp2p resumes the window after the listener ran): it is done afterwards.
-    if (paused || resuming || queued < limits.blob.receiveHigh || stream.status !== 'open') return;
-    paused = true;
-    pausedAt = clock.monotonic();
-    stream.pause();
-  };
-  /** Only when nothing is queued: libp2p then hands over all it held, and its window opens once more. */
-  const resumeIfEmpty = (): void => {
-    if (!paused || queued > 0 || stream.readStatus !== 'paused') return;
-    paused = false;
-    const now = clock.monotonic();
-    pausedFor += now - pausedAt;
-    lastByteAt = now;
-    resuming = true;
-    stream.resume();
-    resuming = false;
-    pauseIfFull();
-  };
 
-  stream.addEventListener('message', ({ data }) => {
-    if (broken) return;
-    lastByteAt = clock.monotonic();
-    try {
-      const busy = !exchange.idle;
-      for (const bytes of data instanceof Uint8Array ? [data] : data) exchange.push(bytes);
-      if (queued > 0 || exchange.idle) wake?.();
-      pauseIfFull();
+  inflow.begin({
+    receive(bytes) {
+      if (broken) return;
+      busy ||= !exchange.idle;
+      exchange.push(bytes);
+    },
+    received() {
+      if (exchange.idle) inflow.nudge();
       if (busy && exchange.idle) free?.();
-    } catch (error) {
-      if (!(error instanceof ProtocolViolation)) throw error;
-      fail('protocol', `broke the protocol: ${error.message}`);
-      stream.abort(error);
-      deps.onViolation(error);
-    }
-  });
-  stream.addEventListener('end', () => {
-    fail('reset', 'ended the stream');
-    stream.close().catch(() => undefined);
-  });
-  stream.addEventListener('close', () => {
-    fail('reset', 'reset the stream');
-    free?.();
+      busy = false;
+    },
+    ended() {
+      fail('reset', 'ended the stream');
+      stream.close().catch(() => undefined);
+    },
+    closed() {
+      fail('reset', 'reset the stream');
+      free?.();
+    },
+    onViolation(violation) {
+      fail('protocol', `broke the protocol: ${violation.message}`);
+      stream.abort(violation);
+      deps.onViolation(violation);
+    },
   });
 
   const incoming: Incoming = {
-    async next() {
-      for (;;) {
-        const first = queue.shift();
-        if (first) {
-          queued -= first.length;
-          resumeIfEmpty();
-          return first;
-        }
+    next: () =>
+      inflow.next(() => {
         if (refusal) throw refusal;
-        if (exchange.idle || discarding) return undefined;
+        if (exchange.idle || discarding) return true;
         if (broken) throw broken;
-        resumeIfEmpty();
-        if (queued > 0) continue;
-        const woken = Promise.withResolvers<void>();
-        wake = woken.resolve;
-        await woken.promise;
-        wake = undefined;
-      }
-    },
+        return false;
+      }),
     cancel() {
-      queue = [];
-      queued = 0;
+      inflow.drop();
       if (exchange.idle || broken) return;
       discarding = true;
-      wake?.();
-      if (exchange.left <= limits.blob.readOut) resumeIfEmpty();
+      inflow.nudge();
+      if (exchange.left <= limits.blob.readOut) inflow.goOn();
       else abort(new Error('was cancelled'));
     },
   };
@@ -198,13 +160,10 @@ export function createOpener(deps: OpenerDeps, stream: Stream): Opener {
       if (signal?.aborted) return Promise.reject(signal.reason as Error);
       asked = first;
       onEnd = options.onEnd;
-      queue = [];
-      queued = 0;
+      inflow.expect();
       received = 0;
-      pausedFor = 0;
       discarding = false;
       refusal = undefined;
-      lastByteAt = clock.monotonic();
       const onAbort = (): void => {
         first.reject(signal?.reason as Error);
         abort(new Error('was cancelled'));
@@ -220,7 +179,7 @@ export function createOpener(deps: OpenerDeps, stream: Stream): Opener {
     },
     incoming,
     check(now, idle) {
-      if (exchange.idle || broken || paused || now - lastByteAt < idle) return;
+      if (exchange.idle || broken || inflow.silence(now) < idle) return;
       fail('deadline', `sent nothing for ${idle} ms`);
       stream.abort(new Error('no answer in time'));
     },

@@ -44,6 +44,8 @@ export interface BlobTotals {
 export interface BlobService extends AsyncDisposable {
   /** Resolves when the protocol is registered with libp2p. */
   readonly ready: Promise<void>;
+  /** Opens the control stream to a peer that may soon be asked. */
+  prepare(peerId: string): void;
   /** HAVE on the control stream; `undefined`: none. Throws PeerError. */
   have(
     peerId: string,
@@ -111,6 +113,7 @@ export function createBlobService(options: BlobServiceOptions): BlobService {
   return {
     ready,
     gate: server.gate,
+    prepare: (peerId) => client.prepare(peerId),
     have: (peerId, digests, call) => client.have(peerId, digests, call),
     leaves: (peerId, question, call) => client.leaves(peerId, question, call),
     range: (peerId, request) => client.range(peerId, request),

@@ -1,7 +1,7 @@
 /**
  * One stream that we opened to a peer: our request, and its answer as it comes. What must always hold: what the peer sends and
- * nobody takes costs at most 8 MiB (ours up to the mark, libp2p's while paused); an answer that stops, or grows beyond what was
- * asked for, is given up; every break of the protocol resets the stream.
+ * nobody takes is bounded (`stream-inflow.ts`); an answer that stops, or grows beyond what was asked for, is given up; every
+ * break of the protocol resets the stream.
  */
 import type { Stream } from '@libp2p/interface';
 import type { Clock } from '../../core/clock.ts';
@@ -10,6 +10,7 @@ import { limits } from '../../core/limits.ts';
 import { createFrameParser } from '../blob-protocol/frame-parser.ts';
 import { ProtocolViolation } from '../blob-protocol/frames.ts';
 import { checkAnswerHead, indexFrame, refusalOf } from './index-frames.ts';
+import { createStreamInflow } from './stream-inflow.ts';
 
 export interface IndexAnswer {
   /** The next bytes; undefined when the answer is whole. Throws PeerError, or what it was cancelled with. */
@@ -32,45 +33,21 @@ export function receiveIndexAnswer(
   stream: Stream,
 ): IndexAnswer {
   const { clock, peerId, limit } = deps;
-  let queue: Uint8Array[] = [];
-  let queued = 0;
+  const inflow = createStreamInflow(clock, stream);
   let received = 0;
   let whole = false;
   let failed: Error | undefined;
-  let wake: (() => void) | undefined;
-  let paused = false;
-  let resuming = false;
-  let lastByteAt = clock.monotonic();
 
   const end = (error: Error | undefined): void => {
     if (whole || failed) return;
     if (error) failed = error;
     else whole = true;
-    wake?.();
+    inflow.nudge();
   };
   const fail = (failure: PeerFailure, message: string): void => {
     if (whole || failed) return;
     end(new PeerError({ peerId, failure }, `${peerId} ${message}`));
     stream.abort(new Error(message));
-  };
-  const pauseIfFull = (): void => {
-    // Inside `resume()` a pause is half undone (libp2p resumes the window after the listener ran): it is done afterwards.
-    if (paused || resuming || queued < limits.blob.receiveHigh || stream.status !== 'open') return;
-    paused = true;
-    stream.pause();
-  };
-  const resumeIfEmpty = (): void => {
-    if (!paused || queued > 0 || stream.readStatus !== 'paused') return;
-    paused = false;
-    lastByteAt = clock.monotonic();
-    resuming = true;
-    stream.resume();
-    resuming = false;
-    pauseIfFull();
-  };
-  /** What comes together with the negotiation's last word is read by libp2p first, and `end` is said then, to nobody. */
-  const endedUnheard = (): void => {
-    if (stream.remoteWriteStatus === 'closed' && stream.readBufferLength === 0) ended();
   };
   const parser = createFrameParser(
     (type, length) => {
@@ -84,8 +61,7 @@ export function receiveIndexAnswer(
       data(bytes) {
         if (failed) return;
         received += bytes.length;
-        queued += bytes.length;
-        queue.push(bytes);
+        inflow.keep(bytes);
       },
       frame(type, content) {
         if (failed) return;
@@ -94,60 +70,37 @@ export function receiveIndexAnswer(
       },
     },
   );
-  stream.addEventListener('message', ({ data }) => {
-    if (failed) return;
-    lastByteAt = clock.monotonic();
-    try {
-      for (const bytes of data instanceof Uint8Array ? [data] : data) {
-        // `push` stops after each frame that is not DATA.
-        for (let at = 0; at < bytes.length && !failed;) at += parser.push(bytes.subarray(at));
-      }
-      if (queued > 0) wake?.();
-      pauseIfFull();
-      endedUnheard();
-    } catch (error) {
-      if (!(error instanceof ProtocolViolation)) throw error;
-      fail('protocol', `broke the protocol: ${error.message}`);
-      stream.abort(error);
-      deps.onViolation(error);
-    }
+  inflow.begin({
+    receive(bytes) {
+      // `push` stops after each frame that is not DATA.
+      for (let at = 0; at < bytes.length && !failed;) at += parser.push(bytes.subarray(at));
+    },
+    ended: () => fail('reset', 'ended the stream before its answer'),
+    closed: () => fail('reset', 'reset the stream'),
+    onViolation(violation) {
+      fail('protocol', `broke the protocol: ${violation.message}`);
+      stream.abort(violation);
+      deps.onViolation(violation);
+    },
   });
-  const ended = (): void => fail('reset', 'ended the stream before its answer');
-  stream.addEventListener('end', ended);
-  stream.addEventListener('close', () => fail('reset', 'reset the stream'));
-  endedUnheard();
 
   return {
     get received() {
       return received;
     },
-    async next() {
-      for (;;) {
-        const first = queue.shift();
-        if (first) {
-          queued -= first.length;
-          resumeIfEmpty();
-          return first;
-        }
+    next: () =>
+      inflow.next(() => {
         if (failed) throw failed;
-        if (whole) return undefined;
-        resumeIfEmpty();
-        if (queued > 0) continue;
-        const woken = Promise.withResolvers<void>();
-        wake = woken.resolve;
-        await woken.promise;
-        wake = undefined;
-      }
-    },
+        return whole;
+      }),
     cancel(reason) {
-      queue = [];
-      queued = 0;
+      inflow.drop();
       end(reason);
       // Whole, it is being closed.
       if (!whole) stream.abort(reason);
     },
     check(now) {
-      if (!paused && now - lastByteAt >= limits.indexChannel.answerIdle)
+      if (inflow.silence(now) >= limits.indexChannel.answerIdle)
         fail('deadline', `sent nothing for ${limits.indexChannel.answerIdle} ms`);
     },
   };

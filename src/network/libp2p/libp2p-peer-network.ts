@@ -4,7 +4,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import type { NetworkInterfaceInfo } from 'node:os';
-import type { PrivateKey } from '@libp2p/interface';
+import type { ComponentLogger, PrivateKey } from '@libp2p/interface';
 import type { Datastore } from 'interface-datastore';
 import { deadline } from '../../core/clock.ts';
 import type { Clock, Randomness } from '../../core/clock.ts';
@@ -62,6 +62,8 @@ export interface Libp2pNetworkDeps {
   /** In place of the folder's. */
   readonly datastore?: Datastore | undefined;
   readonly privateKey?: PrivateKey | undefined;
+  /** In place of libp2p's own. */
+  readonly logger?: ComponentLogger | undefined;
   /** In place of TCP. */
   readonly transport?: TransportFactory | undefined;
   readonly interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>;
@@ -93,8 +95,10 @@ export async function createLibp2pPeerNetwork(
     { ...config, dhtServer: role.isServer(remembered.list().map(({ address }) => address)) },
     {
       clock,
+      randomness,
       bans,
       remembered,
+      logger: deps.logger,
       privateKey: storage.privateKey,
       datastore: storage.datastore,
       transport: deps.transport,
@@ -175,9 +179,12 @@ export async function createLibp2pPeerNetwork(
     accepts: (address) => built.accepts(address),
     dial: async (provider, signal) => void (await calls.dial(provider, signal)),
   });
-  directory.onConnect(({ peerId }) => {
+  directory.onConnect(({ peerId, lan }) => {
     questions.connected(peerId);
     finder.peerConnected(peerId);
+    // A peer 60 ms away would miss the deadline of its first HAVE. With very many it would be streams that nobody uses.
+    const asks = config.ask === 'all' || (config.ask === 'lan' && lan);
+    if (asks && directory.list().length <= limits.network.prepared) blobs.prepare(peerId);
   });
 
   const upkeep = stack.use(

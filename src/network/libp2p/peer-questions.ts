@@ -1,7 +1,7 @@
 /**
  * One question to one peer: have you this blob? With the peer's own deadline (three of its round trips, 50 to 150 ms), and
- * with what is remembered of earlier answers: who said no is not asked again for 10 minutes, who missed two deadlines in a
- * row is not asked at all for 10 minutes. Questions that waited together count as one miss, and a deadline that we ourselves
+ * with what is remembered of earlier answers: who said no is not asked again for 10 minutes (in need: for half a second, it
+ * may have been fetching it just then), who missed two deadlines in a row is not asked at all for 10 minutes. Questions that waited together count as one miss, and a deadline that we ourselves
  * came late to as none: 16 files asked for at once would else make one pause of 150 ms the end of the only peer.
  */
 import { deadline } from '../../core/clock.ts';
@@ -35,7 +35,7 @@ export interface PeerQuestions {
   /** It had all that it was asked for lately: its GET answers as soon as its HAVE would. */
   isLikely(peerId: string): boolean;
   /** Not worth asking: it said no lately, or keeps missing its deadline. */
-  isVain(peerId: string, digest: Digest): boolean;
+  isVain(peerId: string, digest: Digest, inNeed?: boolean): boolean;
   saidNo(peerId: string, digest: Digest): void;
   /** It connected (again): what it missed on a connection that was dying is not held against it. */
   connected(peerId: string): void;
@@ -44,7 +44,8 @@ export interface PeerQuestions {
 export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
   const { clock } = deps;
   const { network } = limits;
-  const negatives = createExpiringMap<true>(clock, network.negatives);
+  /** When it said no. */
+  const negatives = createExpiringMap<number>(clock, network.negatives);
   const skipped = createExpiringMap<true>(clock, network.hostsKept);
   const misses = createExpiringMap<{ readonly count: number; readonly at: number }>(clock, network.hostsKept);
   const roundTrips = createExpiringMap<number>(clock, network.hostsKept);
@@ -74,7 +75,7 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
   };
   const saidNo = (peerId: string, digest: Digest): void => {
     hits.delete(peerId);
-    negatives.set(`${peerId}/${digest}`, true, network.negativeKept);
+    negatives.set(`${peerId}/${digest}`, clock.monotonic(), network.negativeKept);
   };
 
   return {
@@ -105,7 +106,11 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
         return undefined;
       }
     },
-    isVain: (peerId, digest) => skipped.has(peerId) || negatives.has(`${peerId}/${digest}`),
+    isVain(peerId, digest, inNeed = false) {
+      if (skipped.has(peerId)) return true;
+      const at = negatives.get(`${peerId}/${digest}`);
+      return at !== undefined && (!inNeed || clock.monotonic() - at < network.negativeInNeed);
+    },
     isLikely: (peerId) => (hits.get(peerId) ?? 0) >= network.askLikely,
     saidNo,
     connected(peerId) {
