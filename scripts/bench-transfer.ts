@@ -1,6 +1,7 @@
 /**
  * Transfer between two node processes on loopback: 100 MB and 1,000 files of 64 KB (16 in flight) through the blob protocol,
- * beside a raw js-libp2p Noise stream (64 KiB writes) and a raw TCP stream of the same bytes, in the same run and the same
+ * beside a raw js-libp2p Noise stream (64 KiB writes), a raw TCP stream of the same bytes and, for the files, bare requests
+ * of one byte answered with 64 KiB each on as many reused Noise streams as are in flight, in the same run and the same
  * processes. Blobs are measured at the receiver, to the moment when the SHA-256 fits and the bytes are in the file; raw
  * streams to their last byte, without hash and without file.
  *
@@ -46,6 +47,8 @@ export interface TransferResult {
   readonly noiseMBs: number;
   readonly blobMBs: number;
   readonly smallFilesPerSecond: number;
+  /** Requests and answers of the same size on bare Noise streams: what is left to win. */
+  readonly bareAnswersPerSecond: number;
   readonly blobToNoise: number;
   /** What each series cost both processes: says more than the clock on a machine that is not ours alone. */
   readonly cpu: Readonly<Record<Series, CpuSeconds>>;
@@ -66,6 +69,7 @@ interface Sample {
 }
 
 const RAW = '/fondue-bench/raw/1.0.0';
+const BARE = '/fondue-bench/bare/1.0.0';
 const WRITE = 64 * 1024;
 const SMALL_FILE = 64 * 1024;
 const IN_FLIGHT = 16;
@@ -78,7 +82,7 @@ interface Offer {
   readonly small: readonly Digest[];
 }
 
-type Series = 'tcp' | 'noise' | 'blob' | 'small';
+type Series = 'tcp' | 'noise' | 'blob' | 'bare' | 'small';
 
 /** How much is sent, how often. */
 export function transferSizes(
@@ -109,7 +113,7 @@ export async function benchTransfer(options: TransferOptions): Promise<TransferR
       sender.send('usage');
       return { ms, receiverCpu: cpu, senderCpu: ((await message(sender)) as number) - before };
     };
-    const all: Record<Series, Sample[]> = { tcp: [], noise: [], blob: [], small: [] };
+    const all: Record<Series, Sample[]> = { tcp: [], noise: [], blob: [], bare: [], small: [] };
     const also = Object.fromEntries(others.map(([name]) => [name, [] as number[]]));
     const order = Object.keys(all) as Series[];
     // The first round warms both processes up and is not counted.
@@ -144,12 +148,20 @@ export async function benchTransfer(options: TransferOptions): Promise<TransferR
       noiseMBs,
       blobMBs,
       smallFilesPerSecond: (smallFiles * 1000) / ms('small'),
+      bareAnswersPerSecond: (smallFiles * 1000) / ms('bare'),
       blobToNoise: blobMBs / noiseMBs,
-      cpu: { tcp: cpu('tcp'), noise: cpu('noise'), blob: cpu('blob'), small: cpu('small') },
+      cpu: {
+        tcp: cpu('tcp'),
+        noise: cpu('noise'),
+        blob: cpu('blob'),
+        bare: cpu('bare'),
+        small: cpu('small'),
+      },
       samples: {
         tcp: times('tcp'),
         noise: times('noise'),
         blob: times('blob'),
+        bare: times('bare'),
         small: times('small'),
       },
       also,
@@ -167,13 +179,16 @@ export function transferTable(result: TransferResult): string {
     `CPU s: sender ${result.cpu[series].sender.toFixed(2)}, receiver ${result.cpu[series].receiver.toFixed(2)}`;
   const row = (name: string, MBs: number, series: Series): string =>
     `${name.padEnd(42)} ${MBs.toFixed(0).padStart(6)} MB/s  ${(MBs / noiseMBs).toFixed(2).padStart(5)} of Noise  ${cpu(series)}`;
+  const rate = (name: string, files: number, series: Series): string =>
+    `${name.padEnd(42)} ${files.toFixed(0).padStart(6)} a second             ${cpu(series)}`;
   return [
     `${bigBytes / 1e6} MB between two processes, medians of ${result.rounds} (files in ${result.folder}):`,
     row('  raw TCP stream', result.tcpMBs, 'tcp'),
     row('  raw libp2p Noise stream, 64 KiB writes', noiseMBs, 'noise'),
     row('  blob protocol, hashed and in the file', result.blobMBs, 'blob'),
-    `${smallFiles} files of ${result.smallBytes} bytes, ${result.inFlight} in flight:`.padEnd(42) +
-      ` ${result.smallFilesPerSecond.toFixed(0).padStart(6)} files/s               ${cpu('small')}`,
+    `${smallFiles} files of ${result.smallBytes} bytes, ${result.inFlight} in flight:`,
+    rate('  bare requests on Noise streams', result.bareAnswersPerSecond, 'bare'),
+    rate('  blob protocol, hashed and in files', result.smallFilesPerSecond, 'small'),
   ].join('\n');
 }
 
@@ -211,7 +226,7 @@ async function createHost(encrypter: ReturnType<typeof noise>): Promise<Libp2p> 
 
 /** The blob protocol as the node runs it; the raw stream beside it is js-libp2p as it comes. */
 async function createNode(shelf: Shelf): Promise<{ libp2p: Libp2p; blobs: BlobService }> {
-  const libp2p = await createHost(noise({ crypto: createNoiseCrypto() }));
+  const libp2p = await createHost(noise({ crypto: createNoiseCrypto(systemRandomness) }));
   const blobs = createBlobService({
     libp2p,
     shelf,
@@ -276,6 +291,9 @@ async function runSender(folder: string, bigBytes: number, smallFiles: number): 
       write();
     });
   });
+  await stock.handle(BARE, (stream) => stream.addEventListener('message', () => void stream.send(chunk)), {
+    maxInboundStreams: IN_FLIGHT,
+  });
   const server = createServer((socket) => {
     let left = bigBytes;
     const write = (): void => {
@@ -313,6 +331,7 @@ async function runReceiver(folder: string): Promise<void> {
   const { libp2p, blobs } = await createNode(fileShelf(folder, new Map()));
   const stock = await createHost(noise());
   let raw: Stream | undefined;
+  let bare: Promise<Stream[]> | undefined;
   const series: Record<Series, (offer: Offer, peerId: string) => Promise<void>> = {
     tcp: (offer) =>
       new Promise((resolve, reject) => {
@@ -343,6 +362,14 @@ async function runReceiver(folder: string): Promise<void> {
       stream.send(new Uint8Array(1));
       await done.promise;
     },
+    async bare({ rawAddresses, small }) {
+      bare ??= openBare(stock, rawAddresses);
+      let left = small.length;
+      const ask = async (stream: Stream): Promise<void> => {
+        while (left-- > 0) await askBare(stream);
+      };
+      await Promise.all((await bare).map(ask));
+    },
     blob: (offer, peerId) => save(blobs, peerId, offer.big.digest, join(folder, 'received')),
     async small(offer, peerId) {
       let next = 0;
@@ -361,6 +388,29 @@ async function runReceiver(folder: string): Promise<void> {
       await series[name](offer, connection.remotePeer.toString());
       process.send?.({ ms: performance.now() - start, cpu: usage() - before });
     })().catch((error: unknown) => process.send?.({ ms: NaN, error: String(error) }));
+  });
+}
+
+/** As many streams as requests are in flight. */
+async function openBare(stock: Libp2p, addresses: readonly string[]): Promise<Stream[]> {
+  const connection = await stock.dial(addresses.map((address) => multiaddr(address)));
+  const streams: Stream[] = [];
+  for (let i = 0; i < IN_FLIGHT; i++) {
+    streams.push(await connection.newStream(BARE, { maxOutboundStreams: IN_FLIGHT }));
+  }
+  return streams;
+}
+
+function askBare(stream: Stream): Promise<void> {
+  return new Promise((resolve) => {
+    let left = SMALL_FILE;
+    stream.addEventListener('message', function count({ data }) {
+      left -= data.byteLength;
+      if (left > 0) return;
+      stream.removeEventListener('message', count);
+      resolve();
+    });
+    stream.send(new Uint8Array(1));
   });
 }
 

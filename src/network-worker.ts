@@ -1,9 +1,11 @@
 /** What runs in the network's thread: libp2p, its ciphers and its hashing, away from the gateway's event loop. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLibp2pPeerNetwork, type Libp2pNetworkConfig } from './network/libp2p/libp2p-peer-network.ts';
+import { joinedPort } from './network/thread/joined-port.ts';
 import type { FromNetwork, ToNetwork } from './network/thread/messages.ts';
 import { serveNetwork } from './network/thread/serve-network.ts';
 import { systemClock, systemRandomness } from './system-clock.ts';
+import { releaseStartMemory } from './system-memory.ts';
 
 export interface NetworkThreadData {
   readonly config: Libp2pNetworkConfig;
@@ -18,10 +20,7 @@ const headValues =
   config.index === true ? (await import('./core/log/head-value.ts')).headValueRules : undefined;
 // Loading libp2p takes longest: it went on while the other thread opened the folder. Nothing is touched before it says so.
 await serveNetwork({
-  port: {
-    post: (message: FromNetwork, transfer = []) => port.postMessage(message, [...transfer]),
-    onMessage: (listener) => void port.on('message', (message: ToNetwork) => listener(message)),
-  },
+  port: joinedPort<FromNetwork, ToNetwork>(port),
   clock: systemClock,
   create: (deps) =>
     createLibp2pPeerNetwork(config, {
@@ -32,3 +31,4 @@ await serveNetwork({
       headValues,
     }),
 });
+releaseStartMemory(systemClock);

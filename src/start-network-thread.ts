@@ -2,6 +2,7 @@
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Config } from './config.ts';
+import { joinedPort } from './network/thread/joined-port.ts';
 import type { FromNetwork, NetworkThread, ToNetwork } from './network/thread/messages.ts';
 import type { NetworkThreadData } from './network-worker.ts';
 
@@ -31,8 +32,7 @@ export function startNetworkThread(
     });
   });
   return {
-    post: (message: ToNetwork, transfer = []) => worker.postMessage(message, [...transfer]),
-    onMessage: (listener) => void worker.on('message', (message: FromNetwork) => listener(message)),
+    ...joinedPort<ToNetwork, FromNetwork>(worker),
     ended,
     async terminate() {
       terminated = true;

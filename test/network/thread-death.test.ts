@@ -40,7 +40,7 @@ it('goes on serving from disk and upstream, and is back among its peers as the s
     const addresses = node.multiaddrs();
     const verdict = { kind: 'wrong-bytes', digest: cold.sha256 };
     const liar = '12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf';
-    thread.postMessage({ kind: 'judge', peerId: liar, verdict }, []);
+    thread.postMessage([{ kind: 'judge', peerId: liar, verdict }], []);
     await eventually('it is banned', () => node.status().network.banned.length === 1);
     const { banned } = node.status().network;
 

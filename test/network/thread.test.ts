@@ -85,10 +85,16 @@ async function threaded(
 testPeerNetwork('peer network in another thread', async () => {
   const world = createMemoryWorld({ clock: systemClock });
   const open = new AsyncDisposableStack();
-  let made = 0;
+  const listeners: FactEmitter[] = [];
   return {
     async node(shelf) {
-      return open.use((await threaded(world, { peerId: `peer-${++made}`, shelf })).network);
+      const { network, facts } = await threaded(world, { peerId: `peer-${listeners.length}`, shelf });
+      listeners.push(facts);
+      return open.use(network);
+    },
+    added(digest, size) {
+      for (const facts of listeners)
+        facts.emit('blob:added', { digest, size, source: 'upstream', shareable: true });
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };

@@ -3,6 +3,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { Clock } from '../../src/core/clock.ts';
 import type { FactEmitter } from '../../src/core/facts.ts';
 import type { PeerNetwork, Shelf } from '../../src/network/peer-network.ts';
+import { joinedPort } from '../../src/network/thread/joined-port.ts';
 import type { FromNetwork, NetworkThread, ToNetwork } from '../../src/network/thread/messages.ts';
 import { serveNetwork } from '../../src/network/thread/serve-network.ts';
 
@@ -22,7 +23,8 @@ export function channelThread(
   clock: Clock,
   create: (deps: { shelf: Shelf; facts: FactEmitter }) => Promise<PeerNetwork>,
 ): ChannelThread {
-  const { port1: here, port2: there } = new MessageChannel();
+  const { port1, port2: there } = new MessageChannel();
+  const here = joinedPort<ToNetwork, FromNetwork>(port1);
   const ended = Promise.withResolvers<Error | undefined>();
   const received: FromNetwork[] = [];
   let receivedBytes = 0;
@@ -33,14 +35,11 @@ export function channelThread(
     ended.resolve(error);
   };
   void serveNetwork({
-    port: {
-      post: (message: FromNetwork, transfer = []) => there.postMessage(message, [...transfer]),
-      onMessage: (listener) => void there.on('message', (message: ToNetwork) => listener(message)),
-    },
+    port: joinedPort<FromNetwork, ToNetwork>(there),
     clock,
     create,
   });
-  here.on('message', (message: FromNetwork) => {
+  here.onMessage((message) => {
     received.push(message);
     if (message.kind === 'item' && message.item instanceof Uint8Array) receivedBytes += message.item.length;
   });
@@ -56,9 +55,9 @@ export function channelThread(
       deaf = true;
     },
     post(message, transfer = []) {
-      if (!deaf) here.postMessage(message, [...transfer]);
+      if (!deaf) here.post(message, transfer);
     },
-    onMessage: (listener) => void here.on('message', (message: FromNetwork) => listener(message)),
+    onMessage: (listener) => here.onMessage(listener),
     ended: ended.promise,
     async terminate() {
       terminated = true;

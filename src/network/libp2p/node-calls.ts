@@ -3,6 +3,7 @@ import type { Connection, PeerId } from '@libp2p/interface';
 import type { KadDHT } from '@libp2p/kad-dht';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
+import { LRUCache } from 'lru-cache';
 import { base32 } from 'multiformats/bases/base32';
 import { deadline } from '../../core/clock.ts';
 import type { Clock, Randomness } from '../../core/clock.ts';
@@ -12,6 +13,8 @@ import { limits } from '../../core/limits.ts';
 import type { Provider } from './find-providers.ts';
 import type { Node } from './libp2p-node.ts';
 import { orAborted } from './or-aborted.ts';
+
+const IDS_KEPT = 1024;
 
 export interface NodeCalls {
   connectionsTo(peerId: string): readonly Connection[];
@@ -36,8 +39,10 @@ export function createNodeCalls(deps: { clock: Clock; randomness: Randomness }, 
   const { clock, randomness } = deps;
   const { dht } = node.services;
   const table = routingTableOf(dht);
+  // Asked for every GET: reading an id and writing it again costs as much as hashing a small blob.
+  const ids = new LRUCache<string, PeerId>({ max: IDS_KEPT, memoMethod: (text) => peerIdFromString(text) });
   const connectionsTo = (peerId: string): readonly Connection[] =>
-    node.getConnections(peerIdFromString(peerId)).filter(({ status }) => status === 'open');
+    node.getConnections(ids.memo(peerId)).filter(({ status }) => status === 'open');
   return {
     connectionsTo,
     isConnected: (peerId) => connectionsTo(peerId).length > 0,

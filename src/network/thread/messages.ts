@@ -21,7 +21,7 @@ export type ErrorData = {
 };
 
 export type CallData =
-  | { readonly method: 'ask'; readonly digest: Digest; readonly sizeKnown: boolean }
+  | { readonly method: 'ask'; readonly digest: Digest; readonly sizeKnown: boolean; readonly inNeed: boolean }
   | { readonly method: 'find'; readonly digest: Digest }
   | {
       readonly method: 'range';

@@ -137,8 +137,8 @@ async function answer(
   switch (call.method) {
     case 'ask':
     case 'find': {
-      const sizeKnown = call.method === 'ask' && call.sizeKnown;
-      for await (const item of network[call.method](call.digest, { signal, sizeKnown }))
+      const { sizeKnown = false, inNeed = false } = call.method === 'ask' ? call : {};
+      for await (const item of network[call.method](call.digest, { signal, sizeKnown, inNeed }))
         port.post({ kind: 'item', id, item });
       return;
     }

@@ -20,6 +20,8 @@ import { silentStatus } from '../silent-status.ts';
 
 /** Bytes of a range on their way between the threads at most. */
 const RANGE_CREDIT = 2 * 1024 * 1024;
+/** What was taken is told when it is so much, and no more once more may come than there is (the other side ends with some left). */
+const CREDIT_STEP = RANGE_CREDIT / 4;
 
 export interface ThreadLife extends PeerNetwork {
   readonly ended: NetworkThread['ended'];
@@ -84,7 +86,15 @@ export async function beginThreadLife(
     status: () => state.status,
     ask: (digest, options) =>
       calls
-        .start({ method: 'ask', digest, sizeKnown: options?.sizeKnown === true }, options?.signal)
+        .start(
+          {
+            method: 'ask',
+            digest,
+            sizeKnown: options?.sizeKnown === true,
+            inNeed: options?.inNeed === true,
+          },
+          options?.signal,
+        )
         .items() as AsyncIterable<Holder>,
     find: (digest, options) =>
       calls.start({ method: 'find', digest }, options?.signal).items() as AsyncIterable<Holder>,
@@ -122,12 +132,18 @@ async function openRange(
   const head = first.value as RangeHead;
   async function* body(): AsyncGenerator<Uint8Array> {
     let left = head.length;
+    let granted = RANGE_CREDIT;
+    let taken = 0;
     try {
       for (let item = await items.next(); item.done !== true; item = await items.next()) {
         const bytes = item.value as Uint8Array;
         left -= bytes.length;
         yield bytes;
-        call.credit(bytes.length);
+        taken += bytes.length;
+        if (taken < CREDIT_STEP || granted > head.length) continue;
+        call.credit(taken);
+        granted += taken;
+        taken = 0;
       }
       // It was disposed of while it was read.
       if (left > 0) throw cutOff();
