@@ -5,14 +5,18 @@ export interface ProcessMonitor extends Disposable {
   measure(): { rssBytes: number; eventLoopDelayP99Ms: number };
 }
 
+/** Milliseconds. */
+const RESOLUTION = 100;
+
 export function monitorProcess(): ProcessMonitor {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
+  // Each look wakes an idle thread: ten a second, not fifty.
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION });
   delay.enable();
   return {
     measure: () => ({
       rssBytes: process.memoryUsage.rss(),
-      // The timer's own 20 ms are part of what is measured.
-      eventLoopDelayP99Ms: Math.max(0, Math.round(delay.percentile(99) / 1e5) / 10 - 20),
+      // The timer's own time is part of what is measured.
+      eventLoopDelayP99Ms: Math.max(0, Math.round(delay.percentile(99) / 1e5) / 10 - RESOLUTION),
     }),
     [Symbol.dispose]: () => delay.disable(),
   };

@@ -2,6 +2,7 @@
 import { pino, type Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { FactEmitter, FactName, Facts } from '../core/facts.ts';
+import { misconductWords } from './misconduct-words.ts';
 
 type Level = 'trace' | 'debug' | 'info' | 'warn';
 
@@ -43,6 +44,12 @@ const tellings: { [K in FactName]?: { level: Level; tell: (fact: Facts[K]) => st
     level: 'warn',
     tell: (fact) =>
       `pages of the signed index are served that nobody vouched for within ${Math.floor(fact.ageSeconds / 60)} minutes`,
+  },
+  'index:alarmed': { level: 'warn', tell: (fact) => fact.message },
+  'misconduct:proven': {
+    level: 'warn',
+    tell: ({ origin, kind, digest }) =>
+      `${origin} counts no more: ${misconductWords[kind] ?? kind} (proof ${digest}; see fondue index status)`,
   },
   'storage:full': { level: 'warn', tell: (fact) => fact.message },
   'storage:repaired': { level: 'warn', tell: (fact) => fact.message },

@@ -44,6 +44,10 @@ export function createMetrics(facts: FactEmitter, status: () => NodeStatus | Pro
   on('page:stale-served', () => stale.inc());
   const banned = counter('peers_banned_total', 'Peers banned.', []);
   on('peer:banned', () => banned.inc());
+  const refused = counter('index_refused_total', 'What was refused of the signed index.', ['code', 'blame']);
+  on('record:refused', ({ code, blame }) => refused.inc({ code, blame }));
+  const misconduct = counter('index_misconduct_total', 'Proofs of misconduct of publishers.', ['kind']);
+  on('misconduct:proven', ({ kind }) => misconduct.inc({ kind }));
   const full = counter('storage_full_total', 'Times the disk or the quota had no room.', []);
   on('storage:full', () => full.inc());
 

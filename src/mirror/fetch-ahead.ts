@@ -15,8 +15,10 @@ export interface FetchAheadDeps {
 export type FetchedAhead =
   { readonly kind: 'held'; readonly bytes: number } | { readonly kind: 'failure'; readonly reason: string };
 
-const LOOKS = 100;
-const LOOK_EVERY = 100;
+/** How long making it durable may take; looked at after 2 ms, then at twice the time each time, at least every 100 ms. */
+const COMMIT_TIME = 10_000;
+const LOOK_FIRST = 2;
+const LOOK_LAST = 100;
 
 export async function fetchAhead(
   deps: FetchAheadDeps,
@@ -42,10 +44,12 @@ export async function fetchAhead(
     };
   }
   // It is verified; making it durable takes a moment more.
-  for (let look = 0; look < LOOKS; look++) {
+  const until = clock.monotonic() + COMMIT_TIME;
+  for (let wait = LOOK_FIRST; ; wait = Math.min(2 * wait, LOOK_LAST)) {
     const stat = store.stat(digest);
     if (stat !== undefined) return { kind: 'held', bytes: stat.size };
-    await sleep(clock, LOOK_EVERY, options.signal);
+    if (clock.monotonic() >= until) break;
+    await sleep(clock, wait, options.signal);
   }
   return {
     kind: 'failure',

@@ -16,7 +16,7 @@ import type { ProjectName } from '../core/project-name.ts';
 import type { ProjectFile, ProjectPage } from '../core/project-page.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { Catalog } from '../store/catalog.ts';
-import type { FileLookup, FileRef, Patience } from './mirror.ts';
+import type { FileLookup, FileRef, Mirror, Patience } from './mirror.ts';
 import { filenameOf, filesOf } from './page-files.ts';
 import type { ProjectPages } from './project-pages.ts';
 
@@ -31,7 +31,7 @@ export interface FindFile {
 }
 
 export interface FindFileDeps {
-  readonly pages: Pick<ProjectPages, 'project' | 'kept' | 'upstreamTroubled'>;
+  readonly pages: Pick<ProjectPages, 'project' | 'kept' | 'upstreamTroubled'> & Pick<Mirror, 'freshProject'>;
   readonly catalog: Pick<Catalog, 'fileOrigin'>;
   readonly store: Pick<BlobStore, 'stat' | 'visibility'>;
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -47,6 +47,16 @@ export function createFindFile(deps: FindFileDeps): FindFile {
   const { pages, catalog, store, clock } = deps;
   /** When a project's page was last asked for because it lacked a file: a client cannot make us ask at its own rate. */
   const rechecked = new LRUCache<ProjectName, number>({ max: 1024 });
+
+  /** Among fresh pages, which need not be asked for again. */
+  function inMemory(projects: readonly ProjectName[], match: Match): Found | undefined {
+    for (const project of projects) {
+      const fresh = pages.freshProject?.(project);
+      const file = fresh && match(fresh.served.page);
+      if (file !== undefined) return { project, file };
+    }
+    return undefined;
+  }
 
   async function inKept(projects: readonly ProjectName[], match: Match): Promise<Found | undefined> {
     for (const project of projects) {
@@ -121,16 +131,20 @@ export function createFindFile(deps: FindFileDeps): FindFile {
 
   return {
     async findFile(digest, filename, patience = {}) {
+      const match: Match = (page) => filesOf(page).byDigest(digest);
+      const candidates = candidateProjects(filename);
+      // The page that led here is in memory nearly always: then the catalog need not be asked.
+      const here = candidates.some(deps.isPrivate) ? undefined : inMemory(candidates, match);
+      if (here !== undefined) return lookup(here);
       const origin = await catalog.fileOrigin(digest);
       const named = origin === undefined ? [] : [origin.project];
-      const projects = shareable([...new Set([...named, ...candidateProjects(filename)])]);
+      const projects = shareable([...new Set([...named, ...candidates])]);
       if (projects === undefined) return { kind: 'absent' };
       const held = store.stat(digest) !== undefined;
       const total = patience.wait ?? limits.gateway.wait;
       const short = held || pages.upstreamTroubled();
       // What the disk holds must not wait long enough to be noticed.
       const wait = short ? Math.min(limits.freshness.revalidateWait / 2, total / 2) : total / 2;
-      const match: Match = (page) => filesOf(page).byDigest(digest);
       const first = Math.min(wait, limits.freshness.lackWait);
       let found = await search(projects, match, { signal: patience.signal, wait: first });
       // An upstream that has not failed may only be slow; a failing one leaves the time to the peers.

@@ -66,6 +66,9 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
   /** What is being stored behind its clients' backs: they are answered at the hash. */
   const keeping = new Map<Digest, Promise<void>>();
 
+  /** Blobs of metadata that are being stored: no wheels to be compared with anything. */
+  const own = new Set<Digest>();
+
   async function finish(wheel: Digest, flight: Promise<MetadataAnswer>): Promise<void> {
     await flight.catch(() => undefined);
     await keeping.get(wheel);
@@ -229,7 +232,10 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
       }
       await record(ref.project, wheel, digest, ref.file !== undefined);
     }
-    const kept = blobs.keep(bytes, digest, ref.private ? 'private' : 'public', made.from);
+    own.add(digest);
+    const kept = blobs
+      .keep(bytes, digest, ref.private ? 'private' : 'public', made.from)
+      .finally(() => own.delete(digest));
     // That it is private is on disk before anybody has it.
     if (ref.private) await kept;
     else keeping.set(wheel, kept);
@@ -287,6 +293,7 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
     },
 
     async onWheelStored(wheel) {
+      if (own.has(wheel)) return;
       try {
         await compareWithWhole(wheel);
       } catch (error) {

@@ -2,7 +2,9 @@
  * A request that has brought nothing for a while is made once more beside the first: a connection that hangs must not
  * hold everybody who waits. The first answer wins, and the other request is ended.
  */
-import { sleep, type Clock } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
+
+const ANSWERED = new DOMException('the other request was answered', 'AbortError');
 
 /** Fails when the first fails before the second began, or when both have. */
 export async function withSecondTry<T>(
@@ -12,17 +14,25 @@ export async function withSecondTry<T>(
   signal: AbortSignal,
 ): Promise<T> {
   const over = new AbortController();
-  const stop = AbortSignal.any([over.signal, signal]);
+  const late = Promise.withResolvers<'late'>();
+  late.promise.catch(() => undefined);
+  const onAbort = (): void => {
+    over.abort(signal.reason);
+    late.reject(signal.reason as Error);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  const timer = clock.setTimer(() => late.resolve('late'), after);
   try {
-    const first = request(stop);
-    const late = sleep(clock, after, stop).then(() => 'late' as const);
-    late.catch(() => undefined);
-    const winner = await Promise.race([first.then((value) => ({ value })), late]);
+    const first = request(over.signal);
+    const winner = await Promise.race([first.then((value) => ({ value })), late.promise]);
     if (winner !== 'late') return winner.value;
-    const second = request(stop);
+    const second = request(over.signal);
     second.catch(() => undefined);
     return await Promise.any([first, second]).catch(() => first);
   } finally {
-    over.abort(new DOMException('the other request was answered', 'AbortError'));
+    timer.cancel();
+    signal.removeEventListener('abort', onAbort);
+    over.abort(ANSWERED);
   }
 }

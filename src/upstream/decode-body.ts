@@ -44,7 +44,7 @@ export async function* decodedBody(answer: HttpAnswer, bounds: BodyBounds): Asyn
   if (announced > bounds.encodedBytes)
     throw refuse(`has ${announced} bytes; at most ${bounds.encodedBytes} are read`);
   let body: AsyncIterable<Uint8Array> = bounded(answer.body, bounds.encodedBytes, () =>
-    refuse(`has more than ${bounds.encodedBytes} bytes`),
+    tooLong(answer, bounds),
   );
   const small = announced > 0 && announced <= SMALL.encoded;
   for (const coding of codings.toReversed())
@@ -61,9 +61,32 @@ export async function* decodedBody(answer: HttpAnswer, bounds: BodyBounds): Asyn
 
 /** The whole of a body. */
 export async function readBody(answer: HttpAnswer, bounds: BodyBounds): Promise<Buffer> {
+  if (!isSmall(answer, bounds)) return gather(decodedBody(answer, bounds));
+  const bytes = await gather(bounded(answer.body, bounds.encodedBytes, () => tooLong(answer, bounds)));
+  try {
+    const [coding] = codingsOf(answer);
+    return coding === undefined ? bytes : decodeAtOnce(bytes, coding);
+  } catch {
+    // Much comes out of it, or it is not what it says it is: the long way knows which.
+    return gather(decodedBody({ ...answer, body: once(bytes) }, bounds));
+  }
+}
+
+function tooLong({ url, status }: HttpAnswer, { encodedBytes }: BodyBounds): UpstreamError {
+  return new UpstreamError({ url: url.href, status }, `${url.href} has more than ${encodedBytes} bytes`);
+}
+
+async function gather(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of decodedBody(answer, bounds)) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** Most pages are: they are read without a generator for each thing that a large one needs. */
+function isSmall(answer: HttpAnswer, { encodedBytes, decodedBytes }: BodyBounds): boolean {
+  const announced = Number(answer.header('content-length') ?? 0);
+  if (encodedBytes < SMALL.encoded || decodedBytes < SMALL.decoded) return false;
+  return announced > 0 && announced <= SMALL.encoded && codingsOf(answer).length <= 1;
 }
 
 async function* bounded(
@@ -109,7 +132,7 @@ async function* decodedAtOnce(body: AsyncIterable<Uint8Array>, coding: string): 
 }
 
 /** Throws ERR_BUFFER_TOO_LARGE where much comes out of it. */
-function decodeAtOnce(bytes: Uint8Array, coding: string): Uint8Array {
+function decodeAtOnce(bytes: Uint8Array, coding: string): Buffer {
   const options = { maxOutputLength: SMALL.decoded };
   switch (coding) {
     case 'br':

@@ -5,9 +5,10 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { UpstreamError } from '../core/errors.ts';
 import { createRequestQueue, type RequestKind, type RequestQueue } from './request-queue.ts';
+import { Transfer, type TransferHead } from './transfer.ts';
 import type { UpstreamLimits } from './upstream-limits.ts';
 
 export interface HttpRequest {
@@ -34,6 +35,8 @@ export type HttpClient = (request: HttpRequest) => Promise<HttpAnswer>;
 /** Read rather than closing the connection, of a body that nobody wants. */
 const DUMP_BYTES = 16 * 1024;
 const DUMP_TIME = 1000;
+/** Made once: an error takes its stack when it is made. */
+const NOT_WANTED = new Error('nobody wants the rest of this answer');
 
 export function createHttpClient(deps: {
   dispatcherFor: (url: URL) => Dispatcher;
@@ -44,132 +47,98 @@ export function createHttpClient(deps: {
 }): HttpClient {
   const { clock, limits } = deps;
   const queues = new Map<string, RequestQueue>();
+  /** Origins that gave a whole answer just now: undici gives their connection again a turn later. */
+  const settling = new Map<string, Promise<void>>();
 
   async function enter(request: HttpRequest): Promise<() => void> {
     const { origin } = request.url;
+    // Who asked at once would open another connection.
+    await settling.get(origin);
     const queue = queues.get(origin) ?? createRequestQueue(limits);
     queues.set(origin, queue);
     const leave = await queue.enter(request.kind, request.signal);
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
+    const settle = async (): Promise<void> => {
+      // undici's own turn is asked for after it has told of the end.
+      await Promise.resolve();
+      await setImmediate();
+      if (settling.get(origin) === settled) settling.delete(origin);
       leave();
       if (queue.idle) queues.delete(origin);
     };
+    let settled: Promise<void> | undefined;
+    return () => settling.set(origin, (settled = settle()));
   }
 
   return async function send(request) {
     const leave = await enter(request);
     const { url, signal } = request;
-    const stop = new AbortController();
-    const onAbort = (): void => stop.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const end = (): void => {
+    const transfer = new Transfer(() => {
       signal.removeEventListener('abort', onAbort);
       leave();
-    };
+    });
+    const onAbort = (): void => transfer.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
     const sentAt = clock.now();
     const silence = (ms: number): UpstreamError =>
       new UpstreamError({ url: url.href }, `${url.href} said nothing for ${ms / 1000} s`);
-    const limit = clock.setTimer(() => stop.abort(silence(limits.headersTime)), limits.headersTime);
+    const silent = (ms: number): Timer => clock.setTimer(() => transfer.abort(silence(ms)), ms);
+    const limit = silent(limits.headersTime);
+    let head: TransferHead;
     try {
       deps.sent();
-      const asked = deps.dispatcherFor(url).request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: request.method,
-        headers: request.headers,
-        body: request.body ?? null,
-        signal: stop.signal,
-      });
-      const response = await unlessAborted(asked, stop.signal);
-      return answerOf(response, end, stop);
+      const { method, headers, body = null } = request;
+      const path = url.pathname + url.search;
+      deps.dispatcherFor(url).dispatch({ origin: url.origin, path, method, headers, body }, transfer);
+      head = await transfer.head;
     } catch (error) {
-      end();
+      transfer.abort(error);
       throw signal.aborted ? signal.reason : broken(url, error, 'gave no answer');
     } finally {
       limit.cancel();
     }
-
-    function answerOf(
-      response: Dispatcher.ResponseData,
-      done: () => void,
-      controller: AbortController,
-    ): HttpAnswer {
-      const { body } = response;
-      // Destroyed bodies emit errors that nobody awaits.
-      body.on('error', () => {});
-      body.once('close', done);
-      return {
-        url,
-        status: response.statusCode,
-        header(name) {
-          const value = response.headers[name];
-          return Array.isArray(value) ? value.join(', ') : value;
-        },
-        sentAt,
-        body: {
-          async *[Symbol.asyncIterator]() {
-            const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    const { status, headers } = head;
+    const wait = (): Disposable => {
+      const idle = silent(limits.bodyIdle);
+      return { [Symbol.dispose]: () => idle.cancel() };
+    };
+    return {
+      url,
+      status,
+      header(name) {
+        const value = headers[name];
+        return Array.isArray(value) ? value.join(', ') : value;
+      },
+      sentAt,
+      body: {
+        // No generator: a file's chunks pass three of them as it is.
+        [Symbol.asyncIterator]: () => ({
+          async next() {
             try {
-              for (;;) {
-                const idle = clock.setTimer(
-                  () => controller.abort(silence(limits.bodyIdle)),
-                  limits.bodyIdle,
-                );
-                const chunk = await chunks.next().finally(() => idle.cancel());
-                // undici gives a connection again a turn after its answer: who asked at once would open another.
-                if (chunk.done) return await setImmediate();
-                yield chunk.value;
-              }
+              const value = await transfer.next(wait);
+              return value === undefined ? { done: true, value } : { done: false, value };
             } catch (error) {
               throw signal.aborted ? signal.reason : broken(url, error, 'broke off its answer');
-            } finally {
-              body.destroy();
             }
           },
-        },
-        // oxlint-disable-next-line typescript/require-await -- nobody waits for bytes that nobody wants
-        async [Symbol.asyncDispose]() {
-          if (body.destroyed) return;
-          const length = Number(response.headers['content-length'] ?? 0);
-          if (body.readableDidRead || length > DUMP_BYTES) {
-            body.destroy();
-            return;
-          }
-          const limit = clock.setTimer(() => body.destroy(), DUMP_TIME);
-          void body.dump({ limit: DUMP_BYTES }).then(
-            () => limit.cancel(),
-            () => limit.cancel(),
-          );
-        },
-      };
-    }
+          async return() {
+            transfer.abort(NOT_WANTED);
+            return { done: true, value: undefined };
+          },
+        }),
+      },
+      // oxlint-disable-next-line typescript/require-await -- nobody waits for bytes that nobody wants
+      async [Symbol.asyncDispose]() {
+        if (transfer.over) return;
+        const length = Number(headers['content-length'] ?? 0);
+        if (transfer.isRead || length > DUMP_BYTES) {
+          transfer.abort(NOT_WANTED);
+          return;
+        }
+        const time = clock.setTimer(() => transfer.abort(NOT_WANTED), DUMP_TIME);
+        transfer.discard(DUMP_BYTES, () => time.cancel());
+      },
+    };
   };
-}
-
-/** undici tells a request that still waits for its connection of an abort only when there is one. */
-async function unlessAborted(
-  asked: Promise<Dispatcher.ResponseData>,
-  signal: AbortSignal,
-): Promise<Dispatcher.ResponseData> {
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([asked, aborted]);
-  } catch (error) {
-    asked.then(
-      (late) => late.body.on('error', () => {}).destroy(),
-      () => {},
-    );
-    throw error;
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort);
-  }
 }
 
 function broken(url: URL, error: unknown, what: string): UpstreamError {
