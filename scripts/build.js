@@ -1,7 +1,7 @@
 // Builds `dist/`, what is published and what the launcher runs: JavaScript and types by tsc, and the files that are read as
 // they are. Plain JavaScript for any Node: `npm ci` calls it (prepare), also where the devDependencies were left out.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -13,4 +13,7 @@ execFileSync(tsc, ['-p', `${root}tsconfig.build.json`], {
   shell: process.platform === 'win32',
 });
 cpSync(`${root}src/dashboard/page.html`, `${root}dist/dashboard/page.html`);
+const scenarios = `${root}src/simulator/scenarios`;
+for (const file of readdirSync(scenarios).filter((name) => name.endsWith('.yaml')))
+  cpSync(`${scenarios}/${file}`, `${root}dist/simulator/scenarios/${file}`);
 writeFileSync(`${root}dist/built`, '');

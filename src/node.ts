@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Config } from './config.ts';
 import type { Clock, Randomness } from './core/clock.ts';
 import { createFactEmitter, type FactEmitter } from './core/facts.ts';
+import type { Policy } from './core/log/policy.ts';
 import { createProjectMatcher } from './core/project-pattern.ts';
 import { loadDashboard } from './dashboard/dashboard-page.ts';
 import { openAdminSocket } from './dashboard/admin-socket.ts';
@@ -43,6 +44,7 @@ import {
 import { createNoPeerNetwork } from './network/no-peer-network.ts';
 import type { PeerNetwork, Shelf } from './network/peer-network.ts';
 import { removeNodeFile, writeNodeFile } from './node-file.ts';
+import type { FollowerStorage } from './open-index.ts';
 import type { PublishSettings } from './open-publisher.ts';
 import { startNetworkThread } from './start-network-thread.ts';
 import { openDataFolder } from './store/data-folder.ts';
@@ -58,9 +60,8 @@ import {
 } from './store/replaceable-file.ts';
 import type { Catalog } from './store/catalog.ts';
 import { systemClock, systemRandomness } from './system-clock.ts';
-import { monitorProcess } from './system-process.ts';
+import { monitorProcess, type ProcessMonitor } from './system-process.ts';
 import { createOfflineUpstream } from './upstream/offline-upstream.ts';
-import { createPypiUpstream } from './upstream/pypi.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 export interface NodeOverrides {
@@ -70,6 +71,12 @@ export interface NodeOverrides {
   readonly store?: BlobStore;
   readonly catalog?: Catalog;
   readonly upstream?: Upstream;
+  /** What the follower keeps, in place of the data folder's `index/`. */
+  readonly index?: FollowerStorage;
+  /** In place of the policy's file; nobody is named: nobody is believed. */
+  readonly policy?: Policy;
+  /** In place of this process's own measurements. */
+  readonly monitor?: ProcessMonitor;
   /** In place of libp2p; called once the store is open. */
   readonly network?: (deps: { shelf: Shelf; facts: FactEmitter }) => Promise<PeerNetwork>;
   /** False: no gateway and no admin socket, for a command that uses the folder and ends. */
@@ -105,10 +112,9 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   await using stack = new AsyncDisposableStack();
   const facts = createFactEmitter();
   overrides.onFacts?.(facts);
-  const monitor = stack.use(monitorProcess());
+  const monitor = stack.use(overrides.monitor ?? monitorProcess());
 
-  const policy =
-    config.mode === 'direct' ? undefined : await (await import('./load-policy.ts')).loadPolicy(config);
+  const policy = await openPolicy(config, overrides);
   const index = policy !== undefined || overrides.publish !== undefined;
   const start = (before: readonly string[]): NetworkThread =>
     startNetworkThread(config, { serve, index }, before);
@@ -117,7 +123,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   const { store, catalog } = await openStores(config, overrides, { clock, facts, stack });
   const offline = alone || config.mode === 'offline';
   const upstream = stack.use(
-    overrides.upstream ?? openUpstream(config, { version, clock, randomness, facts, offline }),
+    overrides.upstream ?? (await openUpstream(config, { version, clock, randomness, facts, offline })),
   );
   const isPrivate = createProjectMatcher(config.private);
   const privateUpstream = upstream.private ? config.upstream : undefined;
@@ -139,8 +145,8 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
           await import('./open-index.ts')
         ).openIndex(
           config,
-          { policy, publish: overrides.publish },
-          { ...ground, upstream: overrides.upstream },
+          { policy, known: overrides.policy, publish: overrides.publish },
+          { ...ground, upstream: overrides.upstream, storage: overrides.index },
         ),
       )
     : undefined;
@@ -218,6 +224,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
     collect: (bytes) => collect(owned, bytes),
     verify: (options) => verifyStore(owned, options),
     index: head && administerIndex(head),
+    publisher: signed?.publisher,
   };
   const report = (error: unknown): void =>
     facts.emit('program:failed', {
@@ -262,6 +269,12 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   };
 }
 
+async function openPolicy(config: Config, { policy }: NodeOverrides): Promise<Policy | undefined> {
+  if (config.mode === 'direct') return undefined;
+  if (policy === undefined) return (await import('./load-policy.ts')).loadPolicy(config);
+  return policy.publishers.length > 0 ? policy : undefined;
+}
+
 interface Ground {
   readonly clock: Clock;
   readonly facts: FactEmitter;
@@ -285,11 +298,13 @@ async function openStores(
   return { store, catalog };
 }
 
-function openUpstream(
+async function openUpstream(
   config: Config,
   deps: { version: string; clock: Clock; randomness: Randomness; facts: FactEmitter; offline: boolean },
-): Upstream {
+): Promise<Upstream> {
   if (deps.offline) return createOfflineUpstream(config.upstream, { private: config.privateUpstream });
+  // Only where it is asked: who brings an upstream need not load an HTTP client.
+  const { createPypiUpstream } = await import('./upstream/pypi.ts');
   return createPypiUpstream({
     url: config.upstream,
     private: config.privateUpstream,

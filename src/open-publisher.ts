@@ -9,23 +9,37 @@ import { ConfigurationError } from './core/errors.ts';
 import type { FactEmitter } from './core/facts.ts';
 import { headValueKey, verifyHeadValue } from './core/log/head-value.ts';
 import { encodeAnnouncement } from './core/log/announcement.ts';
+import type { Signer } from './core/log/signer-key.ts';
 import type { VerifierKey } from './core/log/verifier-key.ts';
 import { limits } from './core/limits.ts';
 import type { ProjectName } from './core/project-name.ts';
 import { createPublisher, type Publisher } from './mirror/publish/publisher.ts';
-import { createPublisherState } from './mirror/publish/publisher-state.ts';
+import { createPublisherState, type PublisherState } from './mirror/publish/publisher-state.ts';
 import type { PeerNetwork } from './network/peer-network.ts';
 import type { BlobStore } from './store/blob-store.ts';
 import type { Catalog } from './store/catalog.ts';
 import { openDiskIndexMaps } from './store/index-map/disk-index-maps.ts';
+import type { IndexMaps } from './store/index-map/index-maps.ts';
 import { openLevel } from './store/open-level.ts';
 import { readKeyFile } from './store/publisher-log/key-file.ts';
 import { openDiskPublisherLog } from './store/publisher-log/open-publisher-log.ts';
-import { createPypiUpstream } from './upstream/pypi.ts';
+import type { PublisherLog } from './store/publisher-log/publisher-log.ts';
 import type { Upstream } from './upstream/upstream.ts';
+
+/** What a publisher keeps. */
+export interface PublisherParts {
+  readonly signers: readonly [Signer, ...Signer[]];
+  readonly log: PublisherLog;
+  readonly maps: IndexMaps;
+  readonly state: PublisherState;
+}
 
 export interface PublishSettings {
   readonly keyFile: string;
+  /** In place of the key files and of `publisher/` in the data folder; who made them disposes of them. */
+  readonly parts?: PublisherParts | undefined;
+  /** Of the key that is to take over. */
+  readonly nextKeyFile?: string | undefined;
   /** Undefined: all that the upstream lists. */
   readonly projects: readonly ProjectName[] | undefined;
   /** Ms. */
@@ -55,17 +69,15 @@ export async function openPublisher(
 ): Promise<Publisher> {
   const { clock, randomness, facts, store, catalog, network, isPrivate } = deps;
   checkMode(config);
-  const signer = await readKeyFile(settings.keyFile);
   await using stack = new AsyncDisposableStack();
-  const folder = join(config.dataDir, 'publisher');
-  // The log first: its lock keeps a second publisher away from all of it.
-  const log = stack.use(await openDiskPublisherLog({ folder, signers: [signer] }));
-  const db = stack.use(await openLevel(join(folder, 'state'), { clock, facts }));
-  const maps = stack.use(await openDiskIndexMaps({ path: join(folder, 'map'), facts }));
+  const { signers, log, maps, state } =
+    settings.parts ?? (await openParts(join(config.dataDir, 'publisher'), settings, deps, stack));
+  const [{ key }, ...more] = signers;
+  const keys = [key, ...more.map((signer) => signer.key)] as const;
   const upstream =
     deps.upstream ??
     stack.use(
-      createPypiUpstream({
+      (await import('./upstream/pypi.ts')).createPypiUpstream({
         url: config.upstream,
         proxy: config.proxy,
         caFiles: config.caFiles,
@@ -87,7 +99,7 @@ export async function openPublisher(
         upstream,
         log,
         maps,
-        state: createPublisherState(db),
+        state,
         store,
         network: network.index,
         clock,
@@ -96,10 +108,10 @@ export async function openPublisher(
         popular: async function* () {
           for await (const { project } of catalog.pages()) yield project;
         },
-        ownHeads: (signal) => headsInDht(network, signer.key, signal),
+        ownHeads: (signal) => headsInDht(network, keys, signal),
       },
       {
-        keys: [signer.key],
+        keys,
         upstreamUrl: config.upstream,
         projects: settings.projects,
         interval: settings.interval,
@@ -109,6 +121,21 @@ export async function openPublisher(
   );
   const opened = stack.move();
   return { ...publisher, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+async function openParts(
+  folder: string,
+  { keyFile, nextKeyFile }: PublishSettings,
+  { clock, facts }: OpenPublisherDeps,
+  stack: AsyncDisposableStack,
+): Promise<PublisherParts> {
+  const next = nextKeyFile === undefined ? [] : [await readKeyFile(nextKeyFile)];
+  const signers = [await readKeyFile(keyFile), ...next] as const;
+  // The log first: its lock keeps a second publisher away from all of it.
+  const log = stack.use(await openDiskPublisherLog({ folder, signers }));
+  const db = stack.use(await openLevel(join(folder, 'state'), { clock, facts }));
+  const maps = stack.use(await openDiskIndexMaps({ path: join(folder, 'map'), facts }));
+  return { signers, log, maps, state: createPublisherState(db) };
 }
 
 function checkMode(config: Config): void {
@@ -130,12 +157,12 @@ function checkMode(config: Config): void {
 
 async function* headsInDht(
   network: Pick<PeerNetwork, 'index'>,
-  key: VerifierKey,
+  keys: readonly VerifierKey[],
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const valueKey = headValueKey(key);
-  for await (const value of network.index.getValue(valueKey, { signal }))
-    yield encodeAnnouncement(verifyHeadValue(valueKey, value).announcement);
+  for (const valueKey of keys.map(headValueKey))
+    for await (const value of network.index.getValue(valueKey, { signal }))
+      yield encodeAnnouncement(verifyHeadValue(valueKey, value).announcement);
 }
 
 /** So that what one publisher of PyPI saw first decides nothing. */

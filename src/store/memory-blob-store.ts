@@ -22,24 +22,39 @@ interface Entry {
   holders: number;
 }
 
+/** What outlives a store, and a crash, as files on a disk do: complete blobs and what was said of them. */
+export interface MemoryBlobs {
+  /** Least recently used first. */
+  readonly blobs: Map<Digest, Entry>;
+  /** Oldest first. */
+  readonly added: Set<Digest>;
+  readonly marks: VisibilityMarks;
+  readonly pinned: Set<Digest>;
+}
+
+export function createMemoryBlobs(): MemoryBlobs {
+  return { blobs: new Map(), added: new Set(), marks: new VisibilityMarks(), pinned: new Set() };
+}
+
 export interface MemoryBlobStoreDeps {
   readonly clock: Clock;
   readonly quotaBytes: number;
   readonly facts: FactEmitter;
   readonly createHasher?: HasherFactory;
+  /** Of a store before this one, which is closed or gone. */
+  readonly kept?: MemoryBlobs;
 }
 
 export function createMemoryBlobStore(deps: MemoryBlobStoreDeps): BlobStore {
   const { clock, quotaBytes, facts, createHasher = createInlineHasher } = deps;
-  /** Least recently used first. */
-  const blobs = new Map<Digest, Entry>();
-  /** Oldest first. */
-  const added = new Set<Digest>();
+  const { blobs, added, marks, pinned } = deps.kept ?? createMemoryBlobs();
   /** Longest kept first. */
   const partials = new Map<Digest, PartialContent>();
-  const marks = new VisibilityMarks();
-  const pinned = new Set<Digest>();
   let blobBytes = 0;
+  for (const entry of blobs.values()) {
+    entry.holders = 0;
+    blobBytes += entry.bytes.length;
+  }
   let evictedBlobs = 0;
   let corruptBlobs = 0;
 

@@ -7,10 +7,12 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { MemoryDatastore } from 'datastore-core/memory';
 import { createNode, type Node } from '../../src/network/libp2p/libp2p-node.ts';
 import { kadProtocol } from '../../src/network/libp2p/protocol-names.ts';
+import { systemRandomness } from '../../src/system-clock.ts';
 import { eventually } from '../support/eventually.ts';
 
 async function startNode(): Promise<Node> {
   const node = await createNode({
+    randomness: systemRandomness,
     privateKey: await generateKeyPair('Ed25519'),
     listen: ['/ip4/127.0.0.1/tcp/0'],
     datastore: new MemoryDatastore(),

@@ -8,12 +8,15 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
+import type { Connection } from '@libp2p/interface';
+import { tcp } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
 import { MemoryDatastore } from 'datastore-core/memory';
 import { ConfigurationError } from '../../src/core/errors.ts';
 import { digestToCid } from '../../src/core/digest.ts';
 import { createFactEmitter } from '../../src/core/facts.ts';
 import { limits } from '../../src/core/limits.ts';
+import { BLOB_PROTOCOL } from '../../src/network/blob-protocol/frames.ts';
 import { holdersOf } from '../contracts/peer-network.ts';
 import { createLibp2pWorld } from '../support/libp2p-world.ts';
 import type { TestNode } from '../support/libp2p-world.ts';
@@ -46,6 +49,36 @@ describe('nodes among each other', { timeout: 60_000 }, () => {
     const parts: Uint8Array[] = [];
     for await (const part of answer.body) parts.push(part);
     assert.deepEqual(Buffer.concat(parts), Buffer.from(bytes.subarray(10, 110)));
+  });
+
+  it('open the stream for questions when a peer connects, those that ask', async () => {
+    await using world = createLibp2pWorld();
+    const looked: (() => string[])[] = [];
+    const node = async (ask: 'all' | 'none', bootstrap: string[] = []): Promise<TestNode> => {
+      const create = tcp();
+      const transport = (components: Parameters<typeof create>[0]) => {
+        const { connectionManager } = components as unknown as {
+          connectionManager: { getConnections(): Connection[] };
+        };
+        looked.push(() =>
+          connectionManager
+            .getConnections()
+            .flatMap(({ streams }) => streams)
+            .filter(({ protocol }) => protocol === BLOB_PROTOCOL)
+            .map(({ direction }) => direction)
+            .toSorted(),
+        );
+        return create(components);
+      };
+      return world.node({ bootstrap, config: { ask }, deps: { transport: transport as never } });
+    };
+    const seed = await node('all');
+    await node('none', [seed.address]);
+    const [ofSeed, ofOther] = looked as [() => string[], () => string[]];
+    await world.hurry(60_000, () => ofSeed().length > 0 && ofOther().length > 0);
+    assert.deepEqual([ofSeed(), ofOther()], [['outbound'], ['inbound']]);
+    await holdersOf(seed.ask(digest));
+    assert.deepEqual(ofSeed(), ['outbound'], 'and ask over it');
   });
 
   it('tell nobody what they hold with --share none, and ask nobody with --ask none', async () => {

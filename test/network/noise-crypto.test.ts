@@ -4,12 +4,13 @@ import { pureJsCrypto } from '@chainsafe/libp2p-noise';
 import fc from 'fast-check';
 import { Uint8ArrayList } from 'uint8arraylist';
 import { createNoiseCrypto } from '../../src/network/libp2p/noise-crypto.ts';
+import { systemRandomness } from '../../src/system-clock.ts';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const message = fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 5 });
 
 describe('the Noise cipher', () => {
-  const crypto = createNoiseCrypto();
+  const crypto = createNoiseCrypto(systemRandomness);
 
   it('gives the bytes of the stock cipher, however the plaintext is split', () => {
     fc.assert(
@@ -53,5 +54,13 @@ describe('the Noise cipher', () => {
     const copy = one.subarray().slice();
     crypto.chaCha20Poly1305Encrypt(new Uint8Array(1000).fill(2), nonce, new Uint8Array(0), key);
     assert.deepEqual(one.subarray(), copy);
+  });
+
+  it('takes its keys from the randomness that it was given', () => {
+    const given = createNoiseCrypto({ bytes: (length) => new Uint8Array(length).fill(9) });
+    const { publicKey, privateKey } = given.generateX25519KeyPair();
+    assert.deepEqual(Buffer.from(privateKey), Buffer.alloc(32, 9));
+    const expected = pureJsCrypto.generateX25519KeyPairFromSeed(new Uint8Array(32).fill(9));
+    assert.deepEqual(Buffer.from(publicKey), Buffer.from(expected.publicKey));
   });
 });

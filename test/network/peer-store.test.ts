@@ -13,6 +13,7 @@ import { buildNode } from '../../src/network/libp2p/build-node.ts';
 import type { BuiltNode } from '../../src/network/libp2p/build-node.ts';
 import { createRememberedPeers } from '../../src/network/libp2p/remembered-peers.ts';
 import { createSavedState } from '../../src/network/libp2p/saved-state.ts';
+import { systemRandomness } from '../../src/system-clock.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 
 const hour = 3_600_000;
@@ -30,6 +31,7 @@ async function built(): Promise<BuiltNode & { clock: ReturnType<typeof createFak
     {
       clock,
       datastore,
+      randomness: systemRandomness,
       privateKey: await generateKeyPair('Ed25519'),
       bans: await loadBans({ clock, facts, state }, () => undefined),
       remembered: createRememberedPeers(

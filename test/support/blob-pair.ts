@@ -41,7 +41,7 @@ export async function createBareNode(): Promise<Libp2p> {
   return createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
-    connectionEncrypters: [noise({ crypto: createNoiseCrypto() })],
+    connectionEncrypters: [noise({ crypto: createNoiseCrypto(systemRandomness) })],
     streamMuxers: [
       yamux({
         maxInboundStreams: 600,

@@ -4,11 +4,11 @@
  */
 import type { NetworkInterfaceInfo } from 'node:os';
 import { tcp } from '@libp2p/tcp';
-import type { PrivateKey } from '@libp2p/interface';
+import type { ComponentLogger, PrivateKey } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Datastore } from 'interface-datastore';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Randomness } from '../../core/clock.ts';
 import { limits } from '../../core/limits.ts';
 import type { Bans } from './bans.ts';
 import { BoundedDatastore } from './bounded-datastore.ts';
@@ -45,7 +45,9 @@ export interface BuildOptions {
 }
 
 export interface BuildDeps {
+  readonly logger?: ComponentLogger | undefined;
   readonly clock: Clock;
+  readonly randomness: Randomness;
   readonly privateKey: PrivateKey;
   readonly datastore: Datastore;
   readonly bans: Bans;
@@ -141,6 +143,8 @@ export async function buildNode(options: BuildOptions, deps: BuildDeps): Promise
   });
 
   node = await createNode({
+    randomness: deps.randomness,
+    logger: deps.logger,
     privateKey: deps.privateKey,
     listen: options.listen.map((text) => multiaddr(text).toString()),
     datastore,

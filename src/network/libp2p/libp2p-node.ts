@@ -6,7 +6,15 @@ import { noise } from '@chainsafe/libp2p-noise';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { identify, identifyPush } from '@libp2p/identify';
 import type { Identify, IdentifyPush } from '@libp2p/identify';
-import type { ConnectionGater, Libp2p, PeerId, PeerStore, PrivateKey, Transport } from '@libp2p/interface';
+import type {
+  ComponentLogger,
+  ConnectionGater,
+  Libp2p,
+  PeerId,
+  PeerStore,
+  PrivateKey,
+  Transport,
+} from '@libp2p/interface';
 import { kadDHT } from '@libp2p/kad-dht';
 import type { KadDHT } from '@libp2p/kad-dht';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
@@ -16,6 +24,7 @@ import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
 import type { Libp2pOptions } from 'libp2p';
 import type { Datastore } from 'interface-datastore';
+import type { Randomness } from '../../core/clock.ts';
 import { limits } from '../../core/limits.ts';
 import type { GossipFactory } from './index-gossip-settings.ts';
 import { valueSettings, type ValueRules } from './index-value-rules.ts';
@@ -46,6 +55,9 @@ export interface TransportFactory {
 }
 
 export interface NodeOptions {
+  /** In place of libp2p's own, which `DEBUG` turns on. */
+  readonly logger?: ComponentLogger | undefined;
+  readonly randomness: Randomness;
   readonly privateKey: PrivateKey;
   readonly listen: readonly string[];
   readonly datastore: Datastore;
@@ -69,6 +81,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const { network } = limits;
   const settings: Libp2pOptions<NodeServices> = {
     start: false,
+    ...(options.logger ? { logger: options.logger } : {}),
     privateKey: options.privateKey,
     nodeInfo: { name: 'fondue', userAgent: 'fondue' },
     addresses: { listen: [...options.listen], announceFilter: announcedAddresses },
@@ -76,7 +89,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     // Provider records live 24 h but give no address once these ages have passed: 1 h and 6 h by default.
     peerStore: { maxAddressAge: network.peerAge, maxPeerAge: network.peerAge },
     transports: [options.transport as (components: unknown) => Transport],
-    connectionEncrypters: [noise({ crypto: createNoiseCrypto() })],
+    connectionEncrypters: [noise({ crypto: createNoiseCrypto(options.randomness) })],
     streamMuxers: [
       yamux({
         // Its ping also measures the round trip by which windows grow: without one they stay at 256 KiB.

@@ -7,9 +7,11 @@ import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } fro
 import type { ICryptoInterface } from '@chainsafe/libp2p-noise';
 import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto';
 import { Uint8ArrayList } from 'uint8arraylist';
+import type { Randomness } from '../../core/clock.ts';
 
 const ALGORITHM = 'chacha20-poly1305';
 const TAG_BYTES = 16;
+const KEY_BYTES = 32;
 const options = { authTagLength: TAG_BYTES };
 /** A Noise message never has more. */
 const MESSAGE_BYTES = 65_535;
@@ -18,7 +20,7 @@ const SMALL_BYTES = 2048;
 /** Noise brings its own copy of this class; lists of both are lists to both. */
 type NoiseList = Exclude<ReturnType<ICryptoInterface['chaCha20Poly1305Encrypt']>, Uint8Array>;
 
-export function createNoiseCrypto(): ICryptoInterface {
+export function createNoiseCrypto(randomness: Pick<Randomness, 'bytes'>): ICryptoInterface {
   const keys = new WeakMap<Uint8Array, KeyObject>();
   const keyOf = (bytes: Uint8Array): KeyObject => {
     let key = keys.get(bytes);
@@ -42,6 +44,8 @@ export function createNoiseCrypto(): ICryptoInterface {
   };
   return {
     ...defaultCrypto,
+    // A key is 32 random bytes; the stock one takes them from the machine past our randomness.
+    generateX25519KeyPair: () => defaultCrypto.generateX25519KeyPairFromSeed(randomness.bytes(KEY_BYTES)),
     chaCha20Poly1305Encrypt(plaintext, nonce, ad, k) {
       const cipher = createCipheriv(ALGORITHM, keyOf(k), nonce, options);
       if (ad.length > 0) cipher.setAAD(ad, { plaintextLength: plaintext.byteLength });

@@ -1,0 +1,34 @@
+/**
+ * The simulator's entry: starts the kernel of this process, and only then loads the rest. Import nothing else of ours before
+ * it; once a process, in one that `run-process.ts` started.
+ */
+import { cpuCosts } from './kernel/cpu/cpu-costs.ts';
+import { startKernel } from './kernel/start-kernel.ts';
+import { Trace } from './kernel/trace.ts';
+import type { SimulatedWorld, WorldOptions } from './nodes/simulated-world.ts';
+import { createRandomness, deriveStream } from './scenario/streams.ts';
+
+export interface OpenWorldOptions extends WorldOptions {
+  readonly cpu: 'reference' | 'zero';
+  /** Wall time at the start, ms since 1970. */
+  readonly epoch?: number;
+  /** Each line that the trace hashes. */
+  readonly onTrace?: (line: string) => void;
+}
+
+export async function openWorld(options: OpenWorldOptions): Promise<SimulatedWorld> {
+  const { onTrace: onLine } = options;
+  const kernel = startKernel({
+    epoch: options.epoch ?? Date.UTC(2026, 0, 1),
+    costs: cpuCosts[options.cpu],
+    randomness: createRandomness(deriveStream(options.seed, options.run, 'world', 'kernel')),
+  });
+  const trace = new Trace({ payloads: true, ...(onLine ? { onLine } : {}) });
+  const { SimulatedWorld } = await import('./nodes/simulated-world.ts');
+  // What a node loads when it first needs it: loading takes real time.
+  await import('../network/libp2p/index-gossip-settings.ts');
+  await import('../open-index.ts');
+  await import('../mirror/believed/believed-pages.ts');
+  await import('../mirror/believed/believed-list.ts');
+  return new SimulatedWorld({ kernel, trace }, options);
+}

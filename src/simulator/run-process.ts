@@ -1,0 +1,16 @@
+/**
+ * Starts a simulated run in a process of its own, with the heap that it needs: with a node's small semi-space it is half as
+ * fast. `entry` imports `open-world.ts` before anything else of ours.
+ */
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+
+/** For V8: the young generation in which nearly all of a run's garbage dies, and room for a thousand nodes. */
+const heapFlags = ['--max-semi-space-size=64', '--max-old-space-size=8192'];
+
+export function startRunProcess(
+  entry: URL,
+  args: readonly string[],
+  options: SpawnOptions = {},
+): ChildProcess {
+  return spawn(process.execPath, [...heapFlags, '--stack-trace-limit=0', entry.pathname, ...args], options);
+}

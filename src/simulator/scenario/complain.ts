@@ -1,0 +1,4 @@
+/** How the checks of a whole scenario say what is wrong, by JSON Pointer. */
+export interface Complain {
+  (pointer: string, message: string, fix: string): void;
+}
