@@ -9,16 +9,30 @@ import type { Digest } from './core/digest.ts';
 import { limits } from './core/limits.ts';
 import type { Policy } from './core/log/policy.ts';
 import { loadKnownPublishers } from './load-policy.ts';
-import { createLevelFollowStates, createMemoryFollowStates } from './mirror/follow/follow-state.ts';
+import type { PublisherAdministration } from './mirror/administration.ts';
+import {
+  createLevelFollowStates,
+  createMemoryFollowStates,
+  type FollowStates,
+} from './mirror/follow/follow-state.ts';
 import { createFollower, type Follower } from './mirror/follow/follower.ts';
 import type { IndexHead } from './mirror/follow/index-head.ts';
 import { readAll } from './mirror/read-fully.ts';
 import { openPublisher, type OpenPublisherDeps, type PublishSettings } from './open-publisher.ts';
 import { openDiskIndexMaps } from './store/index-map/disk-index-maps.ts';
+import type { IndexMaps } from './store/index-map/index-maps.ts';
 import { createMemoryIndexMaps } from './store/index-map/memory-index-maps.ts';
 import { openLevel } from './store/open-level.ts';
 
+/** What a follower keeps. */
+export interface FollowerStorage {
+  readonly maps: IndexMaps;
+  readonly states: FollowStates;
+}
+
 export interface OpenIndexDeps extends OpenPublisherDeps {
+  /** In place of the data folder's; who made it disposes of it. */
+  readonly storage?: FollowerStorage | undefined;
   /** Nothing of the follower's is kept on disk. */
   readonly inMemory: boolean;
 }
@@ -26,6 +40,8 @@ export interface OpenIndexDeps extends OpenPublisherDeps {
 export interface OpenedIndex extends AsyncDisposable {
   /** Undefined in direct mode. */
   readonly head: IndexHead | undefined;
+  /** Undefined where nothing is published. */
+  readonly publisher: PublisherAdministration | undefined;
   /** Begins to listen and to ask. */
   start(): void;
 }
@@ -33,26 +49,25 @@ export interface OpenedIndex extends AsyncDisposable {
 /** @throws ConfigurationError for a key, folder or mode that cannot be used */
 export async function openIndex(
   config: Config,
-  wanted: { readonly policy: Policy | undefined; readonly publish: PublishSettings | undefined },
+  wanted: {
+    readonly policy: Policy | undefined;
+    /** Whom a publisher in direct mode listens to, in place of the policy's file. */
+    readonly known?: Policy | undefined;
+    readonly publish: PublishSettings | undefined;
+  },
   deps: OpenIndexDeps,
 ): Promise<OpenedIndex> {
-  const { policy, publish } = wanted;
+  const { policy, known, publish } = wanted;
   const { clock, facts, randomness, network, store } = deps;
   await using stack = new AsyncDisposableStack();
   const publisher = publish && stack.use(await openPublisher(config, publish, deps));
-  const folder = join(config.dataDir, 'index');
-  const maps = stack.use(
-    deps.inMemory ? createMemoryIndexMaps() : await openDiskIndexMaps({ path: join(folder, 'map'), facts }),
-  );
-  const states = deps.inMemory
-    ? createMemoryFollowStates()
-    : createLevelFollowStates(stack.use(await openLevel(join(folder, 'state'), { clock, facts })));
+  const { maps, states } = deps.storage ?? (await openStorage(config, deps, stack));
   const blob = async (digest: Digest): Promise<Uint8Array | undefined> => {
     if (store.visibility(digest) !== 'public') return undefined;
     await using reader = await store.open(digest);
     return reader && (await readAll(reader, limits.page.listDecodedBytes, `the list ${digest}`));
   };
-  const followed = policy ?? (await loadKnownPublishers(config)) ?? { k: 1, publishers: [] };
+  const followed = policy ?? known ?? (await loadKnownPublishers(config)) ?? { k: 1, publishers: [] };
   const note = (error: unknown): void =>
     facts.emit('publisher:noted', { message: error instanceof Error ? error.message : String(error) });
   const follower: Follower = stack.use(
@@ -75,7 +90,20 @@ export async function openIndex(
   const opened = stack.move();
   return {
     head: policy === undefined ? undefined : follower,
+    publisher,
     start: () => follower.start(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+async function openStorage(
+  config: Config,
+  { clock, facts, inMemory }: OpenIndexDeps,
+  stack: AsyncDisposableStack,
+): Promise<FollowerStorage> {
+  if (inMemory) return { maps: stack.use(createMemoryIndexMaps()), states: createMemoryFollowStates() };
+  const folder = join(config.dataDir, 'index');
+  const maps = stack.use(await openDiskIndexMaps({ path: join(folder, 'map'), facts }));
+  const db = stack.use(await openLevel(join(folder, 'state'), { clock, facts }));
+  return { maps, states: createLevelFollowStates(db) };
 }

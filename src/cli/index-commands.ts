@@ -13,16 +13,16 @@ import {
   type ProofVerdict,
 } from '../core/log/name-proof.ts';
 import { policyOf } from '../core/log/policy.ts';
-import { formatDuration } from '../core/units.ts';
 import { loadPolicyFile } from '../load-policy.ts';
 import type { BeliefReport, IndexReport } from '../mirror/administration.ts';
-import { readNodeFile } from '../node-file.ts';
 import { createReplaceableFile } from '../store/replaceable-file.ts';
 import { systemClock } from '../system-clock.ts';
-import { callAdmin } from './admin-client.ts';
+import { askNode } from './ask-node.ts';
 import { refuseBareGroup } from './bare-group.ts';
 import { addConfigOptions, configFromOptions } from './config-options.ts';
-import { exitCodes, printJson, printLine, printNote, styles } from './output.ts';
+import { ago, describeIndex } from './describe-index.ts';
+import { addIndexRepairs } from './index-repairs.ts';
+import { exitCodes, printJson, printLine, printNote } from './output.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -38,9 +38,9 @@ export function addIndexCommands(program: Command): void {
     .description('the publishers that are followed, how far and how fresh; exit code 1 until enough are')
     .addHelpText('after', '\nExample:\n  fondue index status --json');
   addConfigOptions(status, ['data-dir']).action(async (options: Options) => {
-    const report = await ask<IndexReport>(options, 'index-status', undefined);
+    const report = await askNode<IndexReport>(options, { action: 'index-status' });
     if (options['json'] === true) printJson(report);
-    else printLine(describe(report));
+    else printLine(describeIndex(report));
     process.exitCode = report.ready ? exitCodes.done : exitCodes.failed;
   });
 
@@ -50,7 +50,7 @@ export function addIndexCommands(program: Command): void {
     .argument('<name>')
     .addHelpText('after', '\nExample:\n  fondue index show flask');
   addConfigOptions(show, ['data-dir']).action(async (project: string, options: Options) => {
-    const report = await ask<BeliefReport>(options, 'index-show', { project });
+    const report = await askNode<BeliefReport>(options, { action: 'index-show', body: { project } });
     if (options['json'] === true) printJson(report);
     else printLine(describeBelief(report));
     process.exitCode = report.belief === 'unknown' ? exitCodes.failed : exitCodes.done;
@@ -63,7 +63,7 @@ export function addIndexCommands(program: Command): void {
     .option('--out <FILE>', 'where to (default: standard output)')
     .addHelpText('after', '\nExample:\n  fondue index prove flask --out flask.proof');
   addConfigOptions(prove, ['data-dir']).action(async (project: string, options: Options) => {
-    const text = await ask<string>(options, 'index-prove', { project }, ['out']);
+    const text = await askNode<string>(options, { action: 'index-prove', body: { project }, own: ['out'] });
     const { out } = options as { out?: string };
     if (out === undefined) {
       process.stdout.write(text);
@@ -73,6 +73,8 @@ export function addIndexCommands(program: Command): void {
     if (options['json'] === true) printJson({ file: out, bytes: Buffer.byteLength(text) });
     else printNote(`${out}: check it anywhere with: fondue index verify ${out} --policy FILE`);
   });
+
+  addIndexRepairs(index);
 
   const verify = index
     .command('verify')
@@ -89,18 +91,6 @@ export function addIndexCommands(program: Command): void {
     else printLine(describeVerdict(verdict, now));
     process.exitCode = verdict.belief === undefined ? exitCodes.failed : exitCodes.done;
   });
-}
-
-async function ask<T>(options: Options, action: string, body: unknown, own: string[] = []): Promise<T> {
-  const { dataDir } = configFromOptions(options, own);
-  const node = await readNodeFile(dataDir);
-  if (node === undefined)
-    throw new ConfigurationError(
-      'environment',
-      `no node runs on ${dataDir}`,
-      'start one with "fondue up --mode quorum"',
-    );
-  return callAdmin<T>(node, action, body);
 }
 
 async function writeProof(path: string, text: string): Promise<void> {
@@ -127,39 +117,12 @@ async function readProof(path: string): Promise<Uint8Array> {
   }
 }
 
-const ago = (ms: number): string => `${formatDuration(Math.max(0, ms))} ago`;
-
-function describe(report: IndexReport): string {
-  const { bold } = styles(process.stdout, process.env);
-  const { k, voters, age, clock, alarms, misconduct } = report;
-  const rows: [string, string][] = [
-    ['policy', `${k} of ${voters.length} must agree${report.ready ? '' : '; too few are here yet'}`],
-    ['seen', age === undefined || age === null ? 'never' : ago(age)],
-    ...(report.serial === null ? [] : ([['serial', String(report.serial)]] as [string, string][])),
-    ...(clock === 'plausible' ? [] : ([['clock', clockWords[clock]]] as [string, string][])),
-    ...voters.map((voter): [string, string] => [
-      'publisher',
-      `${voter.name}: ${voter.size} records, ${voter.names} projects${voter.complete ? '' : ', not complete yet'}` +
-        (voter.excluded ? ', EXCLUDED: misconduct is proven' : ''),
-    ]),
-    ...alarms.map((alarm): [string, string] => ['alarm', alarm]),
-    ...misconduct.map(({ origin, kind }): [string, string] => ['misconduct', `${origin}: ${kind}`]),
-    ...Object.entries(report.refused).map(([code, count]): [string, string] => [
-      'refused',
-      `${count} ${code}`,
-    ]),
-  ];
-  return rows.map(([name, text]) => `${bold(name.padEnd(10))} ${text}`).join('\n');
-}
-
-const clockWords = {
-  behind: 'this machine is behind: enough publishers have signed at later times',
-  'set-back': 'it showed a later time before: ages are counted from that',
-} as const;
-
 function describeBelief(report: BeliefReport): string {
-  const { project, belief, reason, serial, digest, length, since, ageSeconds, retracted } = report;
-  const taken = retracted ? '\na publisher took it back: no files are offered' : '';
+  const { project, belief, reason, serial, digest, length, since, ageSeconds, retraction } = report;
+  const taken =
+    retraction === null
+      ? ''
+      : `\n${retraction.publisher} took it back, no files are offered: ${retraction.reason}\nIf you do not agree: fondue trust override ${project} --reason TEXT`;
   if (belief === 'unknown') return `${project}: unknown: ${reason ?? ''}${taken}`;
   const age = `as of ${since ?? ''}, ${ago((ageSeconds ?? 0) * 1000)}`;
   if (belief === 'absent') return `${project}: there is no such project, ${age}${taken}`;

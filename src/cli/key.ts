@@ -1,4 +1,4 @@
-/** `fondue key new` and `fondue key show`: a publisher's key. The secret stays in its file; only the verifier key is printed. */
+/** `fondue key new|rotate|show`: a publisher's key. The secret stays in its file; only the verifier key is printed. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ConfigurationError, InvalidLogError } from '../core/errors.ts';
@@ -37,6 +37,27 @@ export function addKeyCommands(program: Command): void {
         `The secret key is in ${out}: give it to nobody. With an older copy of its log it must never sign again.`,
       );
       printNote('Others believe it with: fondue trust add VERIFIER-KEY');
+    });
+
+  key
+    .command('rotate')
+    .description('makes the key that takes over from another: of the same log')
+    .argument('<file>', 'the key that signs now')
+    .requiredOption('--out <FILE>', 'where the new secret key is written, for you alone; never overwritten')
+    .option('--json', 'one JSON object on standard output')
+    .addHelpText(
+      'after',
+      '\nExample:\n  fondue key rotate publisher.key --out next.key\n  fondue publish --key publisher.key --next-key next.key',
+    )
+    .action(async (file: string, { out, json }: { out: string; json?: boolean }) => {
+      const before = (await readKeyFile(file)).key;
+      const { signerKey, verifierKey } = makeKeyPair(before.name);
+      await writeKeyFile(out, signerKey);
+      if (json === true) return printJson({ verifierKey, file: resolve(out), replaces: before.text });
+      printLine(verifierKey);
+      printNote(`Start the publisher with both for a week: fondue publish --key ${file} --next-key ${out}`);
+      printNote(`Followers carry over by themselves, and put it into their policies meanwhile:`);
+      printNote(`  fondue trust replace ${before.name} ${verifierKey}`);
     });
 
   key

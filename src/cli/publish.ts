@@ -1,5 +1,5 @@
 /** `fondue publish`: a node that reads the upstream itself and signs what it saw. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { ConfigurationError } from '../core/errors.ts';
 import type { FactEmitter } from '../core/facts.ts';
 import { limits } from '../core/limits.ts';
@@ -8,16 +8,18 @@ import type { PublishSettings } from '../open-publisher.ts';
 import { addConfigOptions, configFromOptions } from './config-options.ts';
 import { printJson } from './output.ts';
 import { createProgressBar } from './progress-bar.ts';
+import { addPublisherCommands } from './publisher-commands.ts';
 import { readProjects } from './read-projects.ts';
 import { runNode } from './up.ts';
 
-const OWN = ['key', 'projects', 'interval', 'file-origin'] as const;
+const OWN = ['key', 'next-key', 'projects', 'interval', 'file-origin'] as const;
 
 export function addPublishCommand(program: Command): void {
   const command = program
     .command('publish')
     .description('runs a node that reads the upstream and signs what it saw, for others to follow')
-    .addOption(new Option('--key <FILE>', 'the secret key that signs (fondue key new)').makeOptionMandatory())
+    .option('--key <FILE>', 'the secret key that signs (fondue key new); required')
+    .option('--next-key <FILE>', 'the key that takes over: both sign for a week (fondue key rotate)')
     .option('--projects <FILE>', 'publish these projects only: one name a line, # begins a comment')
     .option('--interval <TIME>', 'how often the upstream is looked at (default 60s)')
     .option(
@@ -28,6 +30,9 @@ export function addPublishCommand(program: Command): void {
       'after',
       '\nExample:\n  fondue publish --key publisher.key --upstream https://pypi.org/simple/',
     );
+  // What stands after `retract` is its own.
+  command.enablePositionalOptions();
+  addPublisherCommands(command);
   addConfigOptions(command).action(async (options: Record<string, unknown>) => {
     const config = configFromOptions(options, OWN);
     const publish = settingsFrom(options);
@@ -37,9 +42,15 @@ export function addPublishCommand(program: Command): void {
 }
 
 function settingsFrom(options: Readonly<Record<string, unknown>>): PublishSettings {
-  const { key, projects, interval, fileOrigin } = options;
+  const { key, nextKey, projects, interval, fileOrigin } = options;
+  if (typeof key !== 'string')
+    throw usage(
+      'publish needs the key that signs: --key FILE is missing',
+      'make one with: fondue key new --name NAME --out FILE',
+    );
   return {
-    keyFile: String(key),
+    keyFile: key,
+    nextKeyFile: typeof nextKey === 'string' ? nextKey : undefined,
     projects: typeof projects === 'string' ? readProjects(projects) : undefined,
     interval: typeof interval === 'string' ? readInterval(interval) : limits.publish.interval,
     fileOrigin: typeof fileOrigin === 'string' ? readOrigin(fileOrigin) : undefined,

@@ -1,21 +1,21 @@
 /**
- * `fondue trust add|list|remove|threshold`: edits a policy file, which a person can also read, review and edit. Comments
+ * `fondue trust add|list|remove|replace|threshold|override|pardon`: edits a policy file, which a person can also read, review and edit. Comments
  * and everything else in it stay; it is replaced whole; what is risky about it is said.
  */
-import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { ConfigurationError, InvalidLogError } from '../core/errors.ts';
-import { addPublisher, removePublisher, setThreshold } from '../core/log/edit-policy.ts';
-import { EMPTY_POLICY, formatPolicy, parsePolicy, type PolicyFile } from '../core/log/policy-file.ts';
-import { policyOf, policyWarnings } from '../core/log/policy.ts';
+import { ConfigurationError } from '../core/errors.ts';
+import { addPublisher, removePublisher, replaceKey, setThreshold } from '../core/log/edit-policy.ts';
+import { EMPTY_POLICY, parsePolicy } from '../core/log/policy-file.ts';
 import { readPolicyFile } from '../load-policy.ts';
-import { createReplaceableFile } from '../store/replaceable-file.ts';
 import { refuseBareGroup } from './bare-group.ts';
-import { addConfigOptions, configFromOptions } from './config-options.ts';
-import { printJson, printLine, printNote } from './output.ts';
-
-type Options = Readonly<Record<string, unknown>>;
+import { configFromOptions } from './config-options.ts';
+import {
+  editPolicy as edit,
+  type PolicyOptions as Options,
+  reportPolicy,
+  withPolicy,
+} from './policy-edit.ts';
+import { addTrustExceptions } from './trust-exceptions.ts';
 
 export function addTrustCommands(program: Command): void {
   const trust = program
@@ -46,7 +46,7 @@ export function addTrustCommands(program: Command): void {
   withPolicy(list).action(async (options: Options) => {
     const { policy } = configFromOptions(options);
     const file = await readPolicyFile(policy);
-    report(file ?? parsePolicy(EMPTY_POLICY, policy), options, true);
+    reportPolicy(file ?? parsePolicy(EMPTY_POLICY, policy), options, true);
   });
 
   const remove = trust
@@ -58,6 +58,19 @@ export function addTrustCommands(program: Command): void {
     edit(options, [], (file) => removePublisher(file, name)),
   );
 
+  const replace = trust
+    .command('replace')
+    .description('believes a publisher under the key that it changed to')
+    .argument('<name>', 'what the policy calls it')
+    .argument('<vkey>', 'its new verifier key, of the same log')
+    .addHelpText(
+      'after',
+      '\nExample:\n  fondue trust replace example.org/fondue example.org/fondue+5e6f7a8b+AQ...',
+    );
+  withPolicy(replace).action((name: string, vkey: string, options: Options) =>
+    edit(options, [], (file) => replaceKey(file, name, vkey)),
+  );
+
   const threshold = trust
     .command('threshold')
     .description("says how many publishers must agree on a project's page")
@@ -67,69 +80,8 @@ export function addTrustCommands(program: Command): void {
     const count = /^\d{1,6}$/.test(k) ? Number(k) : refuseNumber(k);
     return edit(options, [], (file) => setThreshold(file, count));
   });
-}
 
-function withPolicy(command: Command): Command {
-  return addConfigOptions(command, ['policy', 'data-dir']);
-}
-
-async function edit(
-  options: Options,
-  own: readonly string[],
-  change: (file: PolicyFile) => PolicyFile,
-): Promise<void> {
-  const { policy: path } = configFromOptions(options, own);
-  const before = (await readPolicyFile(path)) ?? parsePolicy(EMPTY_POLICY, path);
-  const after = changed(before, change);
-  await write(path, formatPolicy(after));
-  report(after, options, false);
-}
-
-function changed(before: PolicyFile, change: (file: PolicyFile) => PolicyFile): PolicyFile {
-  try {
-    return change(before);
-  } catch (cause) {
-    if (!(cause instanceof InvalidLogError)) throw cause;
-    throw new ConfigurationError('usage', cause.message, 'ask the publisher for the key, or copy it again', {
-      cause,
-    });
-  }
-}
-
-async function write(path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // A policy kept in git may be a link into the checkout: the file is replaced, not the link.
-    const target = await realpath(path).catch(() => path);
-    // No secret: a node that runs as another user must be able to read it.
-    const { mode } = await stat(target).catch(() => ({ mode: 0o644 }));
-    await createReplaceableFile(target).replace(
-      (async function* () {
-        yield bytes;
-      })(),
-    );
-    await chmod(target, mode & 0o777);
-  } catch (cause) {
-    throw new ConfigurationError(
-      'environment',
-      `the policy ${path} cannot be written: ${(cause as Error).message}`,
-      'name another file with --policy',
-      { cause },
-    );
-  }
-}
-
-function report(file: PolicyFile, options: Options, list: boolean): void {
-  const { k, publishers } = policyOf(file);
-  const warnings = policyWarnings(k, publishers.length);
-  if (options['json'] === true) {
-    const shown = publishers.map(({ name, key, url }) => ({ name, verifierKey: key.text, url: url ?? null }));
-    return printJson({ policy: file.source, threshold: k, publishers: shown, warnings });
-  }
-  if (list || publishers.length > 0) printLine(`${k} of ${publishers.length} must agree (${file.source})`);
-  for (const { name, key } of publishers)
-    printLine(name === key.name ? `  ${key.text}` : `  ${name}  ${key.text}`);
-  for (const warning of warnings) printNote(`warning: ${warning}`);
+  addTrustExceptions(trust);
 }
 
 function refuseNumber(text: string): never {

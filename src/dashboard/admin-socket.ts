@@ -5,11 +5,17 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { chmod, rm } from 'node:fs/promises';
-import { isDigest } from '../core/digest.ts';
+import { type Digest, isDigest } from '../core/digest.ts';
 import { FondueError, InvalidContentError, UnavailableError } from '../core/errors.ts';
+import { parseRetractionSubject, type RetractionSubject } from '../core/log/retraction.ts';
 import { parseProjectName, type ProjectName } from '../core/project-name.ts';
 import type { WantedFile } from '../core/wanted-file.ts';
-import type { ActionOptions, Administration, IndexAdministration } from '../mirror/administration.ts';
+import type {
+  ActionOptions,
+  Administration,
+  IndexAdministration,
+  PublisherAdministration,
+} from '../mirror/administration.ts';
 
 const MAX_BODY = 64 * 1024 * 1024;
 
@@ -31,6 +37,13 @@ export async function openAdminSocket(path: string, administration: Administrati
     'index-status': () => indexOf(administration).status(),
     'index-show': (body) => indexOf(administration).show(readProject(body)),
     'index-prove': (body) => indexOf(administration).prove(readProject(body)),
+    'index-misconduct': (body) => indexOf(administration).misconductProof(readDigest(body)),
+    'index-reset-clock': () => indexOf(administration).resetClock(),
+    'publisher-retractions': () => publisherOf(administration).retractions(),
+    'publisher-retract': (body) =>
+      publisherOf(administration).retract(readSubject(body), readText(body, 'reason')),
+    'publisher-unretract': (body) => publisherOf(administration).unretract(readSubject(body)),
+    'publisher-accept-loss': () => publisherOf(administration).acceptLoss(),
   };
   const server = createServer((request, response) => void answer(actions, request, response));
   const onPipe = path.startsWith('\\\\');
@@ -97,6 +110,29 @@ function indexOf({ index }: Administration): IndexAdministration {
   throw new UnavailableError(
     'this node follows no publishers: start it with --mode quorum and a policy (fondue trust add VKEY)',
   );
+}
+
+function publisherOf({ publisher }: Administration): PublisherAdministration {
+  if (publisher !== undefined) return publisher;
+  throw new UnavailableError('this node publishes nothing: it was not started with "fondue publish"');
+}
+
+function readText(body: unknown, key: string): string {
+  const value = (body as Record<string, unknown> | undefined)?.[key];
+  if (typeof value !== 'string') throw new InvalidContentError(`"${key}" must be a text`);
+  return value;
+}
+
+function readSubject(body: unknown): RetractionSubject {
+  const subject = parseRetractionSubject(readText(body, 'subject'));
+  if (subject === undefined) throw new InvalidContentError('a project, or sha256: and a digest is expected');
+  return subject;
+}
+
+function readDigest(body: unknown): Digest {
+  const digest = readText(body, 'digest');
+  if (!isDigest(digest)) throw new InvalidContentError('a digest is expected');
+  return digest;
 }
 
 function readProject(body: unknown): ProjectName {

@@ -1,7 +1,9 @@
 /** What the owner of a node may do with it: over the admin socket while it runs, or by opening its folder. Never over the gateway. */
+import type { Digest } from '../core/digest.ts';
+import type { Retraction, RetractionSubject } from '../core/log/retraction.ts';
 import type { ProjectName } from '../core/project-name.ts';
 import type { WantedFile } from '../core/wanted-file.ts';
-import type { IndexHeadStatus } from './follow/index-head.ts';
+import type { IndexHeadStatus, RetractedBy } from './follow/index-head.ts';
 import type { CallOptions } from './mirror.ts';
 import type { NodeStatus } from './status.ts';
 
@@ -44,13 +46,21 @@ export interface BeliefReport {
   readonly since: string | null;
   readonly ageSeconds: number | null;
   readonly upstream: string | null;
-  /** A publisher took the project back. */
+  /** A publisher took the project back: which, and why. */
   readonly retracted: boolean;
+  readonly retraction: RetractedBy | null;
 }
 
 export interface IndexReport extends IndexHeadStatus {
   readonly serial: number | null;
   readonly observedAt: string | null;
+}
+
+/** Times RFC 3339. */
+export interface ClockReport {
+  /** The highest time until now, and the one that counts from now on. */
+  readonly from: string;
+  readonly to: string;
 }
 
 /** What may be asked about the signed index. */
@@ -59,11 +69,42 @@ export interface IndexAdministration {
   show(project: ProjectName): Promise<BeliefReport>;
   /** The text of a proof file. @throws UnavailableError when too little is known */
   prove(project: ProjectName): Promise<string>;
+  /** The proof of misconduct of this digest, base64. @throws UnavailableError when it is not here */
+  misconductProof(digest: Digest): Promise<string>;
+  /** The clock was wrong and is right now. @throws UnavailableError while publishers say that it is behind */
+  resetClock(): Promise<ClockReport>;
+}
+
+/** What a publisher has taken back. */
+export interface RetractionReport {
+  readonly retractions: readonly Retraction[];
+  /** How many are heeded at most. */
+  readonly limit: number;
+  /** The record that says so; null: it is not signed yet. */
+  readonly seq: number | null;
+}
+
+export interface AcceptedLoss {
+  readonly before: number;
+  readonly lost: number;
+}
+
+/** What its operator tells a publisher that runs. */
+export interface PublisherAdministration {
+  retractions(): Promise<RetractionReport>;
+  /** @throws InvalidContentError for one that followers would not heed */
+  retract(subject: RetractionSubject, reason: string): Promise<RetractionReport>;
+  /** @throws InvalidContentError when it is not retracted */
+  unretract(subject: RetractionSubject): Promise<RetractionReport>;
+  /** The list that was refused because names were lost is believed, this once. @throws InvalidContentError when none was */
+  acceptLoss(): Promise<AcceptedLoss>;
 }
 
 export interface Administration {
   /** Undefined: this node follows no publishers. */
   readonly index?: IndexAdministration | undefined;
+  /** Undefined: this node publishes nothing. */
+  readonly publisher?: PublisherAdministration | undefined;
   status(): Promise<NodeStatus>;
   /** Fetches files ahead. */
   warm(wanted: readonly WantedFile[], options?: ActionOptions): Promise<Outcome>;

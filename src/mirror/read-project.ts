@@ -7,6 +7,7 @@ import { canonicalPage } from '../core/canonical-page.ts';
 import { digestFromBytes } from '../core/digest.ts';
 import { InvalidContentError } from '../core/errors.ts';
 import type { IndexEntry } from '../core/index-map/index-entry.ts';
+import { mostCommon } from '../core/most-common.ts';
 import type { ProjectName } from '../core/project-name.ts';
 import type { JsonObject, ProjectPage } from '../core/project-page.ts';
 import { readPageHtml } from '../core/read-page-html.ts';
@@ -108,12 +109,7 @@ function isQuarantined(page: ProjectPage): boolean {
   return typeof status === 'object' && status !== null && (status as JsonObject)['status'] === 'quarantined';
 }
 
-/** Where most of its files are; of equals the first by name. */
+/** Where most of its files are. */
 function commonOrigin({ files }: ProjectPage): string | undefined {
-  const counts = new Map<string, number>();
-  for (const { url } of files) {
-    const { origin } = new URL(url);
-    counts.set(origin, (counts.get(origin) ?? 0) + 1);
-  }
-  return [...counts].sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1))[0]?.[0];
+  return mostCommon(files.map(({ url }) => new URL(url).origin));
 }

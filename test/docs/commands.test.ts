@@ -74,7 +74,7 @@ async function readHelp(command: readonly string[]): Promise<Help> {
         value !== undefined,
       ]),
     ),
-    commands: [...listed.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = '']) => name),
+    commands: [...listed.matchAll(/^ {2}([a-z][a-z-]+)/gm)].map(([, name = '']) => name),
     args: [required.length, isList ? Infinity : required.length + optional.length],
   };
 }
@@ -140,7 +140,7 @@ describe('commands in the documentation', () => {
   it('that do not exist would be seen', async () => {
     for (const wrong of [
       'publish --keys publisher.key',
-      'trust pardon example.org',
+      'trust forgive example.org',
       'index show flask django',
       'trust threshold 2 3',
       'frobnicate',

@@ -13,15 +13,24 @@ const flat = page.replaceAll(/\s+/g, ' ');
 const policies = [...page.matchAll(/^```policy\n(.*?)^```$/gms)].map(([, text = ''], index) =>
   parsePolicy(Buffer.from(text), `docs/trust.md, policy ${index + 1}`),
 );
-const [example, none] = policies as [PolicyFile, PolicyFile];
+const [example, exceptions, none] = policies as [PolicyFile, PolicyFile, PolicyFile];
 
 describe('the policies of docs/trust.md', () => {
-  it('are read as they are shown: one of 2 of 3, one that trusts nobody', () => {
+  it('are read as they are shown: one of 2 of 3, one with exceptions, one that trusts nobody', () => {
     assert.deepEqual(
       policies.map((file) => [policyOf(file).k, policyOf(file).publishers.length]),
       [
         [2, 3],
         [0, 0],
+        [0, 0],
+      ],
+    );
+    assert.deepEqual(
+      exceptions.exceptions.map(({ kind, reason }) => [kind, reason]),
+      [
+        ['override', 'read the report: a false alarm'],
+        ['override', ''],
+        ['pardon', 'a restored backup, spoke to A.'],
       ],
     );
     assert.deepEqual(policyWarnings(2, 3), []);

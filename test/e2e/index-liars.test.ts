@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { temporaryFolder } from '../support/disk-store.ts';
@@ -39,7 +40,7 @@ interface Seen {
 interface IndexStatus {
   readonly ready: boolean;
   readonly voters: readonly { readonly name: string; readonly size: number; readonly excluded: boolean }[];
-  readonly misconduct: readonly { readonly origin: string; readonly kind: string }[];
+  readonly misconduct: readonly { readonly origin: string; readonly kind: string; readonly digest: string }[];
 }
 
 async function look(gateway: string, project: string): Promise<Seen> {
@@ -192,7 +193,39 @@ describe('publishers that are wrong, and a follower of two of three', () => {
     );
     assert.ok(status.ready);
     const shown = await fondue(['index', 'status', '--data-dir', node.ready.dataDir]);
-    assert.match(shown.stdout, /three\.example.*EXCLUDED/);
+    assert.match(shown.stdout, /2 of 3 must agree; 1 of 3 excluded, so 2 of 2 must/);
+    assert.match(shown.stdout, /three\.example.*EXCLUDED: it signed two different/);
+    // The proof is anybody's to check, and a person may forgive: a line of the policy, for this very proof.
+    const [proof] = status.misconduct;
+    const out = join(folder, 'three.misconduct');
+    const digest = proof?.digest ?? '';
+    const dataDir = ['--data-dir', node.ready.dataDir];
+    assert.equal((await fondue(['index', 'misconduct', digest, '--out', out, ...dataDir])).exit, 0);
+    assert.equal(
+      createHash('sha256')
+        .update(await readFile(out))
+        .digest('hex'),
+      digest,
+    );
+    const reviewed = join(folder, 'reviewed-policy');
+    await copyFile(join(folder, 'policy'), reviewed);
+    const reason = ['--reason', 'a restored backup'];
+    const pardon = await fondue([
+      'trust',
+      'pardon',
+      'three.example',
+      '--policy',
+      reviewed,
+      ...dataDir,
+      ...reason,
+    ]);
+    assert.equal(pardon.exit, 0, pardon.stderr);
+    assert.ok(
+      (await readFile(reviewed, 'utf8')).endsWith(`#fondue pardon sha256:${digest} a restored backup\n`),
+    );
+    const nothing = await fondue(['trust', 'pardon', 'two.example', '--policy', reviewed, ...dataDir]);
+    assert.equal(nothing.exit, 1);
+    assert.match(nothing.stderr, /nothing to pardon/);
     // The other two are enough for what is new.
     const added = makeWheel({ name: 'fonduta', version: '2.1' });
     pypi.addFile(added);

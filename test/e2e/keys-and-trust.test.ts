@@ -23,6 +23,14 @@ test('a new key is for its owner alone, never overwritten, and its verifier key 
   assert.equal(again.exit, 1);
   assert.match(again.stderr, /never overwritten/);
   assert.equal(await readFile(out, 'utf8'), secret);
+  const next = join(folder.path, 'next.key');
+  const rotated = await fondue(['key', 'rotate', out, '--out', next]);
+  assert.equal(rotated.exit, 0, rotated.stderr);
+  assert.match(rotated.stdout, /^example\.org\/fondue\+/, 'of the same log');
+  assert.notEqual(rotated.stdout, made.stdout);
+  assert.match(rotated.stderr, /--next-key.*fondue trust replace/s);
+  assert.doesNotMatch(rotated.stdout + rotated.stderr, /PRIVATE/);
+  assert.equal((await fondue(['key', 'rotate', out, '--out', next])).exit, 1, 'never overwritten');
   const shown = await fondue(['key', 'show', out, '--json']);
   assert.equal((JSON.parse(shown.stdout) as { verifierKey: string }).verifierKey, made.stdout.trim());
   await chmod(out, 0o644);
@@ -36,7 +44,8 @@ test('wrong usage of key and trust is exit code 2 and says what there is', async
   const policy = ['--policy', join(folder.path, 'policy')];
   const cases: [string[], RegExp][] = [
     [['key'], /new.*show/s],
-    [['key', 'frob'], /there is new, show/],
+    [['key', 'frob'], /there is new, rotate, show/],
+    [['key', 'rotate', 'x'], /--out/],
     [['key', 'new', '--out', 'x'], /--name/],
     [['key', 'new', '--name', 'two words', '--out', join(folder.path, 'k')], /two words/],
     [['trust'], /add.*list.*remove.*threshold/s],
@@ -45,6 +54,16 @@ test('wrong usage of key and trust is exit code 2 and says what there is', async
     [['trust', 'remove', 'nobody', ...policy], /trusts no publisher "nobody"/],
     [['trust', 'threshold', '2', ...policy], /add publishers first/],
     [['trust', 'threshold', 'two', ...policy], /not a number/],
+    [['trust', 'replace', 'nobody', vkey('a.example/f', 1), ...policy], /trusts no publisher "nobody"/],
+    [
+      ['trust', 'override', 'flask-3.0.tar.gz', ...policy],
+      /neither a project nor a file's SHA-256.*sha256:DIGEST/s,
+    ],
+    [['trust', 'override', 'flask', '--undo', ...policy], /has no line "#fondue override flask"/],
+    [['trust', 'pardon', 'nobody', ...policy], /there is no policy .*fondue trust add/s],
+    [['publish'], /--key FILE is missing.*fondue key new/s],
+    [['publish', 'retract', 'flask'], /--reason/],
+    [['publish', 'retract', 'a b', '--reason', 'x'], /neither a project/],
   ];
   const runs = await Promise.all(cases.map(([args]) => fondue(args)));
   for (const [at, run] of runs.entries()) {

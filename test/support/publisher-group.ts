@@ -61,8 +61,12 @@ export class GroupMember {
     return this.#ready.gateway;
   }
 
-  /** Resolves when it is up. */
-  async start(bootstrap: readonly string[]): Promise<void> {
+  get key(): string {
+    return this.#key;
+  }
+
+  /** Resolves when it is up. @param more flags */
+  async start(bootstrap: readonly string[], more: readonly string[] = []): Promise<void> {
     const { folder, upstream, interval, env } = this.#options;
     this.#process = startPublisher({
       upstream,
@@ -70,7 +74,7 @@ export class GroupMember {
       key: this.#key,
       // prettier-ignore
       args: ['--no-mdns', '--projects', join(folder, 'projects.txt'), '--interval', `${interval}s`,
-        ...bootstrap.flatMap((address) => ['--bootstrap', address])],
+        ...bootstrap.flatMap((address) => ['--bootstrap', address]), ...more],
       env: env?.[this.name] ?? {},
     });
     const ready = await this.#process.event('ready', ({ event }) => event === 'ready');

@@ -34,6 +34,8 @@ export class KeySlots {
     if (slot === undefined) return 'stranger';
     const before = this.#rotations.get(key);
     if (before !== undefined) return before.successor === successor ? 'known' : 'misconduct';
+    // The successor signs the very records that name it, and a policy may have it in place of the first key.
+    if (successor === key) return 'known';
     if (this.#slotOf.has(successor)) return 'taken';
     this.#slotOf.set(successor, slot);
     this.#rotations.set(key, rotation);
@@ -46,6 +48,11 @@ export class KeySlots {
     const rotation = this.#rotations.get(key);
     if (rotation === undefined) return true;
     return Math.max(record.signedAt, record.observedAt) <= rotation.at + limits.belief.rotation;
+  }
+
+  /** The newest key of the slot, where it is not the first. */
+  successorIn(slot: string): string | undefined {
+    return this.kept().findLast(({ key }) => this.#slotOf.get(key) === slot)?.successor;
   }
 
   kept(): Rotation[] {

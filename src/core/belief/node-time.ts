@@ -21,6 +21,11 @@ export class NodeTime {
     this.#highest = Math.max(this.#highest, clockNow);
     return this.#highest;
   }
+
+  /** A person says that the clock was wrong and is right now. */
+  reset(clockNow: number): void {
+    this.#highest = clockNow;
+  }
 }
 
 /** The newest `signedAt` that each slot has shown, deferred records included. */

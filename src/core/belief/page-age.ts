@@ -11,6 +11,9 @@ export interface PageAge {
 
 /** @param now of `timeForAges`. */
 export function pageAge(at: number, now: number, allowOld: boolean): PageAge {
+  // Only after a person set the node's time back: when that was nobody knows, so it is as old as can be.
+  if (at > now + limits.belief.clockSlack)
+    return { state: allowOld ? 'aged' : 'refused', ms: limits.belief.served + (at - now) };
   const ms = Math.max(0, now - at);
   if (ms <= limits.belief.fresh) return { state: 'fresh', ms };
   return { state: ms <= limits.belief.served || allowOld ? 'aged' : 'refused', ms };

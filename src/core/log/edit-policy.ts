@@ -1,5 +1,6 @@
 /** What `fondue trust` does to a policy file. Every other line, comments included, stays as it is and where it is. */
 import { ConfigurationError } from '../errors.ts';
+import { type NewException, withException, withoutException } from './policy-exceptions.ts';
 import { isLogKey, parsePolicy, formatPolicy, type PolicyFile, policyItems } from './policy-file.ts';
 import { policyOf, quorumGroup } from './policy.ts';
 import { parseVerifierKey } from './verifier-key.ts';
@@ -102,6 +103,44 @@ export function setThreshold(file: PolicyFile, k: number): PolicyFile {
   const lines = [...file.lines];
   lines[group.line] = (lines[group.line] ?? '').replace(/^([ \t]*group[ \t]+[^ \t]+[ \t]+)[^ \t]+/, `$1${k}`);
   return reread(file, lines);
+}
+
+/** The publisher signs with another key from now on: its lines stay where they are. @throws ConfigurationError, InvalidLogError KEY_* */
+export function replaceKey(file: PolicyFile, name: string, verifierKey: string): PolicyFile {
+  const { publishers } = policyOf(file);
+  const publisher = publishers.find((one) => one.name === name || one.key.text === name);
+  if (publisher === undefined)
+    return fail(
+      `${file.source} trusts no publisher "${name}"`,
+      publishers.length === 0 ? 'there is none' : `it trusts ${publishers.map((one) => one.name).join(', ')}`,
+    );
+  const key = parseVerifierKey(verifierKey);
+  if (!isLogKey(key))
+    fail(
+      `the key of ${key.name} has algorithm ${key.algorithm}, which cannot sign a log`,
+      'give an Ed25519 key',
+    );
+  if (key.name !== publisher.key.name)
+    fail(
+      `the new key is of the log ${key.name}, and ${publisher.name} is the log ${publisher.key.name}: this is another publisher`,
+      `if it is meant: fondue trust add VKEY, then fondue trust remove ${publisher.name}`,
+    );
+  if (key.text === publisher.key.text) fail(`${publisher.name} has this key already`, 'give its new key');
+  const [before, after] = [octets(file, publisher.key.text), octets(file, key.text)];
+  const own = new Set(
+    [...file.logs, ...file.witnesses]
+      .filter((one) => one.key.text === publisher.key.text)
+      .map((one) => one.line),
+  );
+  const lines = file.lines.map((line, number) =>
+    own.has(number) ? line.replace(before, () => after) : line,
+  );
+  return reread(file, lines);
+}
+
+/** @throws ConfigurationError when it is there already, or is not (`undo`) */
+export function editException(file: PolicyFile, exception: NewException, undo: boolean): PolicyFile {
+  return reread(file, undo ? withoutException(file, exception) : withException(file, exception));
 }
 
 /** Without the last item of this name (the group's own name comes before its members). */

@@ -6,6 +6,7 @@
 import { ConfigurationError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { encodeBase64 } from './base64.ts';
+import { type PolicyException, readException } from './policy-exceptions.ts';
 import { algorithms, parseVerifierKey, type VerifierKey } from './verifier-key.ts';
 
 export interface PolicyLog {
@@ -36,6 +37,8 @@ export interface PolicyFile {
   readonly groups: readonly PolicyGroup[];
   /** The name of a witness or group, or `none`. */
   readonly quorum: { readonly name: string; readonly line: number };
+  /** Ours alone: comments to other readers of the format. */
+  readonly exceptions: readonly PolicyException[];
 }
 
 export const EMPTY_POLICY = Buffer.from('quorum none\n');
@@ -78,6 +81,7 @@ class PolicyReader {
   readonly #logs: PolicyLog[] = [];
   readonly #witnesses: PolicyWitness[] = [];
   readonly #groups: PolicyGroup[] = [];
+  readonly #exceptions: PolicyException[] = [];
   readonly #names = new Set<string>();
   /** Names that are in a group already: a witness counts in one way only. */
   readonly #members = new Set<string>();
@@ -99,7 +103,11 @@ class PolicyReader {
         control === '\r' ? 'save the file with Unix line ends' : 'remove it',
       );
     const [keyword, ...items] = policyItems(line);
-    if (keyword === undefined) return;
+    if (keyword === undefined) {
+      const exception = readException(line, number, (what, fix) => this.#fail(what, fix));
+      if (exception !== undefined) this.#add(this.#exceptions, exception);
+      return;
+    }
     if (keyword === 'log') this.#readLog(items);
     else if (keyword === 'witness') this.#readWitness(items);
     else if (keyword === 'group') this.#readGroup(items);
@@ -111,11 +119,17 @@ class PolicyReader {
       );
   }
 
-  end(line: number): Pick<PolicyFile, 'logs' | 'witnesses' | 'groups' | 'quorum'> {
+  end(line: number): Pick<PolicyFile, 'logs' | 'witnesses' | 'groups' | 'quorum' | 'exceptions'> {
     this.#line = line;
     const quorum =
       this.#quorum ?? this.#fail('the file ends without a quorum', 'add the line `quorum publishers`');
-    return { logs: this.#logs, witnesses: this.#witnesses, groups: this.#groups, quorum };
+    return {
+      logs: this.#logs,
+      witnesses: this.#witnesses,
+      groups: this.#groups,
+      quorum,
+      exceptions: this.#exceptions,
+    };
   }
 
   #readLog([text, url, ...rest]: readonly string[]): void {

@@ -2,7 +2,9 @@
  * What a policy file means here: some publishers, of which k must agree. The quorum is one witness or one group of witnesses,
  * and each of them is a log too: a publisher's vote is what its log says, where the format thinks of cosignatures.
  */
+import type { Digest } from '../digest.ts';
 import { isLogKey, type PolicyFile, type PolicyGroup, policyFault } from './policy-file.ts';
+import type { RetractionSubject } from './retraction.ts';
 import type { VerifierKey } from './verifier-key.ts';
 
 export interface PolicyPublisher {
@@ -15,11 +17,19 @@ export interface Policy {
   /** How many must agree; 0 where the quorum is `none`. */
   readonly k: number;
   readonly publishers: readonly PolicyPublisher[];
+  /** Retractions that are not heeded here: names, or `sha256:` and a digest. */
+  readonly overrides?: readonly RetractionSubject[];
+  /** Digests of proofs of misconduct that a person forgave. */
+  readonly pardons?: readonly Digest[];
 }
 
 /** @throws ConfigurationError, with file and line, when it is valid but not a set of publishers */
 export function policyOf(file: PolicyFile): Policy {
-  if (file.quorum.name === 'none') return { k: 0, publishers: [] };
+  const exceptions = {
+    overrides: file.exceptions.flatMap((one) => (one.kind === 'override' ? [one.subject] : [])),
+    pardons: file.exceptions.flatMap((one) => (one.kind === 'pardon' ? [one.proof] : [])),
+  };
+  if (file.quorum.name === 'none') return { k: 0, publishers: [], ...exceptions };
   const group = quorumGroup(file);
   const publishers = group.members.map((name) => {
     const witness = file.witnesses.find((one) => one.name === name);
@@ -58,7 +68,7 @@ export function policyOf(file: PolicyFile): Policy {
       );
     names.set(key.name, name);
   }
-  return { k: group.threshold, publishers };
+  return { k: group.threshold, publishers, ...exceptions };
 }
 
 /** The group that the quorum names, or a witness as a group of one. */

@@ -1,8 +1,9 @@
 /** What a publisher asks everybody to stop serving at once (design/index, "Retractions"): part of its records. */
 import { type Digest, isDigest } from '../digest.ts';
+import { InvalidNameError } from '../errors.ts';
 import { isNormalized } from '../index-map/index-entry.ts';
 import { limits } from '../limits.ts';
-import type { ProjectName } from '../project-name.ts';
+import { parseProjectName, type ProjectName } from '../project-name.ts';
 import { isObject, readFields, recordFault } from './record-fields.ts';
 
 /** A project's normalized name, or one file. No name has a colon, so the two cannot be mistaken for each other. */
@@ -42,6 +43,30 @@ export function readRetractions(value: unknown): Retraction[] {
     before = subject;
     return { subject, reason, since };
   });
+}
+
+/**
+ * As people write one: a project in any spelling, `sha256:` and a digest, or the digest alone. Undefined for what is none, and
+ * for the name of a file, which would be read as a project's.
+ */
+export function parseRetractionSubject(text: string): RetractionSubject | undefined {
+  const digest = text.replace(/^sha256:/i, '').toLowerCase();
+  if (isDigest(digest)) return `sha256:${digest}`;
+  if (/\.(whl|zip|tar\.[a-z0-9]+|tgz|egg|metadata)$/i.test(text)) return undefined;
+  try {
+    return parseProjectName(text);
+  } catch (error) {
+    if (error instanceof InvalidNameError) return undefined;
+    throw error;
+  }
+}
+
+/** What is wrong with the reason of a new one; undefined for a good one. */
+export function reasonFault(reason: string): string | undefined {
+  if (reason.trim() === '') return 'is empty: say why, people read it';
+  return isReason(reason)
+    ? undefined
+    : `is no single line of plain text of at most ${limits.log.reasonBytes} bytes`;
 }
 
 function isSubject(text: string): boolean {

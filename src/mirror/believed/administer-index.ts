@@ -18,10 +18,20 @@ export function administerIndex(head: IndexHead): IndexAdministration {
     async show(project) {
       const belief = await head.believe(project);
       const retracted = head.retracted(project);
+      const retraction = head.retraction?.(project) ?? null;
       const nothing = { serial: null, digest: null, length: null, upstream: null };
       if (belief.kind === 'unknown') {
         const { reason } = belief;
-        return { project, belief: 'unknown', reason, ...nothing, since: null, ageSeconds: null, retracted };
+        return {
+          project,
+          belief: 'unknown',
+          reason,
+          ...nothing,
+          since: null,
+          ageSeconds: null,
+          retracted,
+          retraction,
+        };
       }
       const { since } = belief;
       const ageSeconds = Math.max(0, Math.ceil((head.now() - since) / 1000));
@@ -33,6 +43,7 @@ export function administerIndex(head: IndexHead): IndexAdministration {
         since: iso(since),
         ageSeconds,
         retracted,
+        retraction,
       };
       if (belief.kind === 'absent') return report;
       const { serial, digest, length, upstream } = belief;
@@ -43,6 +54,16 @@ export function administerIndex(head: IndexHead): IndexAdministration {
       if (votes.length === 0)
         throw new UnavailableError(`no signed map that is here can be proved to say anything of ${project}`);
       return encodeNameProof({ project, votes });
+    },
+    async misconductProof(digest) {
+      const proof = head.misconductProof?.(digest);
+      if (proof === undefined) throw new UnavailableError(`there is no proof of misconduct ${digest} here`);
+      return Buffer.from(proof).toString('base64');
+    },
+    async resetClock() {
+      if (head.resetClock === undefined) throw new UnavailableError('this index keeps no time of its own');
+      const { from, to } = await head.resetClock();
+      return { from: iso(from), to: iso(to) };
     },
   };
 }

@@ -76,9 +76,7 @@ export function createDirectBridge(deps: {
 
 function ofCore(belief: IndexBelief): Belief | undefined {
   if (belief.kind === 'unknown') return undefined;
-  if (belief.kind === 'absent')
-    // Where the floor is not told the absence wins.
-    return { choice: 'absent', at: belief.since, floor: belief.floor ?? Number.MAX_SAFE_INTEGER };
+  if (belief.kind === 'absent') return { choice: 'absent', at: belief.since, floor: belief.floor };
   const { serial, digest, length } = belief;
   return { choice: { serial, digest, length }, at: belief.since, floor: serial };
 }

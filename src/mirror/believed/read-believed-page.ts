@@ -34,7 +34,7 @@ export function readBelievedPage(
   return { ...page, format: belief.format, raw: withVersion(page.raw, belief) };
 }
 
-/** HTML made 1.0 of it already; without the record's word, 1.1 is what `versions` needs. */
+/** HTML made 1.0 of it already; where no record says one, 1.1 is what `versions` needs. */
 function withVersion(raw: JsonObject, { format, apiVersion }: BelievedPage): JsonObject {
   if (format === 'html') return raw;
   const version = apiVersion ?? (raw['versions'] === undefined ? '1.0' : '1.1');

@@ -5,8 +5,9 @@
 import { KeySlots, type Rotation, type Succession } from '../../core/belief/key-slots.ts';
 import { InvalidLogError } from '../../core/errors.ts';
 import { type VerifiedAnnouncement, verifyAnnouncement } from '../../core/log/announcement.ts';
+import { parseNote } from '../../core/log/note.ts';
 import type { Policy } from '../../core/log/policy.ts';
-import { isKnownRecord } from '../../core/log/record.ts';
+import { type IndexRecord, isKnownRecord } from '../../core/log/record.ts';
 import { parseVerifierKey, type VerifierKey } from '../../core/log/verifier-key.ts';
 
 export interface AdmittedHead extends VerifiedAnnouncement {
@@ -38,9 +39,14 @@ export class Admission {
     const { record } = head;
     if (isKnownRecord(record)) {
       if (!this.#slots.mayVote(head.key.text, record)) return undefined;
-      this.signed.set(slot, Math.max(record.signedAt, this.signed.get(slot) ?? 0));
+      this.saw(slot, record);
     }
     return { ...head, slot };
+  }
+
+  /** A record of the slot that was verified: when it was signed has passed. */
+  saw(slot: string, record: Pick<IndexRecord, 'signedAt'> | undefined): void {
+    if (record !== undefined) this.signed.set(slot, Math.max(record.signedAt, this.signed.get(slot) ?? 0));
   }
 
   #verify(bytes: Uint8Array): VerifiedAnnouncement | undefined {
@@ -59,6 +65,17 @@ export class Admission {
   /** All keys that may sign for the slot, the newest last. */
   keysOf(slot: string): VerifierKey[] {
     return this.#keys.filter(({ text }) => this.#slots.slotOf(text) === slot);
+  }
+
+  /** Who signed the head, of the slot's keys. */
+  signerOf(slot: string, checkpoint: Uint8Array): VerifierKey | undefined {
+    const [signature] = parseNote(checkpoint).signatures;
+    return this.keysOf(slot).find(({ id }) => id === signature?.id);
+  }
+
+  /** That was named to take over the slot. */
+  successorIn(slot: string): string | undefined {
+    return this.#slots.successorIn(slot);
   }
 
   rotate(rotation: Rotation): Succession {

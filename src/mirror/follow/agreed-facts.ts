@@ -2,6 +2,7 @@
 import { kthHighest } from '../../core/belief/node-time.ts';
 import type { Candidate } from '../../core/belief/candidate.ts';
 import { sameCandidate } from '../../core/belief/candidate.ts';
+import { mostCommon } from '../../core/most-common.ts';
 import type { MapHead } from './followed-map.ts';
 
 export interface CountingHead extends MapHead {
@@ -22,18 +23,25 @@ export function agreedReading(heads: readonly CountingHead[], k: number): number
   );
 }
 
+/** What a record says that its canonical pages leave out, and what its map says of one page. */
+export interface SaidOfPage {
+  readonly fileOrigin: string;
+  readonly apiVersion: string | null;
+  readonly holds: Candidate | 'unknown';
+}
+
 /**
- * Canonical pages name files by their path below this: the one that most voters who hold the page say, else most of all. Of equals
- * the first by name, so that every node takes the same.
+ * Canonical pages name files by their path below `fileOrigin`: what most voters who hold the page say, else most of all. The API
+ * version likewise, null where none says one.
  */
-export function agreedFileOrigin(
-  origins: readonly { readonly fileOrigin: string; readonly holds: Candidate | 'unknown' }[],
+export function agreedSource(
+  said: readonly SaidOfPage[],
   page: Candidate,
-): string | undefined {
-  const backers = origins.filter(({ holds }) => holds !== 'unknown' && sameCandidate(holds, page));
-  const counts = new Map<string, number>();
-  for (const { fileOrigin } of backers.length > 0 ? backers : origins)
-    counts.set(fileOrigin, (counts.get(fileOrigin) ?? 0) + 1);
-  const [first] = [...counts].sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1));
-  return first?.[0];
+): { readonly fileOrigin: string; readonly apiVersion: string | null } | undefined {
+  const backers = said.filter(({ holds }) => holds !== 'unknown' && sameCandidate(holds, page));
+  const heard = backers.length > 0 ? backers : said;
+  const fileOrigin = mostCommon(heard.map((one) => one.fileOrigin));
+  if (fileOrigin === undefined) return undefined;
+  const apiVersion = mostCommon(heard.flatMap((one) => one.apiVersion ?? [])) ?? null;
+  return { fileOrigin, apiVersion };
 }

@@ -66,8 +66,10 @@ async function* answer(deps: AnswerDeps, request: IndexRequest): AsyncGenerator<
       .sort((a, b) => b.size - a.size)[0];
   switch (request.q) {
     case 'heads':
-      for (const source of deps.sources())
-        if (source.size > (request.sizes.get(source.origin) ?? Infinity)) yield* source.announcements();
+      for (const source of deps.sources()) {
+        const known = request.sizes.get(source.origin) ?? Infinity;
+        if (source.size > known) yield* source.announcements(known);
+      }
       yield* deps.misconduct();
       return;
     case 'range':
@@ -128,10 +130,12 @@ async function* bins(
 async function* bundles(deps: AnswerDeps, bin: number): AsyncGenerator<Uint8Array> {
   let left: number = limits.follow.bundles;
   for (const source of deps.sources()) {
-    const announcement = source.announcements().at(-1);
-    const mapRoot = announcement && mapRootOf(announcement);
+    // Signed by two keys during a rotation: who asks may know either.
+    const newest = source.announcements(source.size - 1);
+    const mapRoot = newest[0] && mapRootOf(newest[0]);
     const proof = mapRoot && (await source.proveBin?.(bin, mapRoot));
-    if (announcement && proof && left-- > 0) yield encodeBundle({ announcement, proof: encodeProof(proof) });
+    for (const announcement of proof ? newest : [])
+      if (proof && left-- > 0) yield encodeBundle({ announcement, proof: encodeProof(proof) });
   }
   for (const bundle of deps.pastBundles(bin)) if (left-- > 0) yield encodeBundle(bundle);
 }

@@ -11,7 +11,7 @@ import { binNumber } from '../../core/index-map/index-entry.ts';
 import { decodeProof, verifyProof } from '../../core/index-map/map-proof.ts';
 import { limits } from '../../core/limits.ts';
 import type { VerifiedAnnouncement } from '../../core/log/announcement.ts';
-import { isKnownRecord } from '../../core/log/record.ts';
+import { type IndexRecord, isKnownRecord } from '../../core/log/record.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { IndexAsker } from './ask-index.ts';
 import type { BeliefBook } from './belief-book.ts';
@@ -41,7 +41,7 @@ const ASKED_AT_ONCE = 3;
 
 export class AskBundles {
   readonly #deps: AskBundlesDeps;
-  readonly #fileOrigins = new Map<string, string>();
+  readonly #sources = new Map<string, Pick<IndexRecord, 'fileOrigin' | 'apiVersion'>>();
   readonly #running = new Map<string, Promise<boolean>>();
   /** By bin and peer, until when it is not asked again, monotonic: one that comes meanwhile is asked at once. */
   readonly #resting = new Map<number, Map<string, number>>();
@@ -51,8 +51,8 @@ export class AskBundles {
   }
 
   /** As the slot's records said that came with bundles. */
-  fileOrigin(slot: string): string | undefined {
-    return this.#fileOrigins.get(slot);
+  source(slot: string): Pick<IndexRecord, 'fileOrigin' | 'apiVersion'> | undefined {
+    return this.#sources.get(slot);
   }
 
   /** True when a vote was cast. One question a name at a time. */
@@ -126,7 +126,8 @@ export class AskBundles {
     const stale = await lists.names(record.stale, head.checkpoint.origin, [peer], signal);
     if (scope?.covers(name) !== true || stale === undefined || stale.has(name)) return false;
     const candidate: Candidate = answer;
-    this.#fileOrigins.set(slot, record.fileOrigin);
+    const { fileOrigin, apiVersion } = record;
+    this.#sources.set(slot, { fileOrigin, apiVersion });
     await book.vote(slot, name, { candidate, at: verdict.observedAt });
     return true;
   }

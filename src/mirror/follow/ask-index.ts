@@ -5,7 +5,7 @@
 import { type Clock, deadline } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
 import { InvalidLogError, PeerError } from '../../core/errors.ts';
-import { readParts } from '../../core/index-messages/answer-parts.ts';
+import { readPartsAtOnce } from '../../core/index-messages/answer-parts.ts';
 import {
   type Bundle,
   decodeBundle,
@@ -58,12 +58,13 @@ export interface IndexAsker {
     signal: AbortSignal,
   ): Promise<TreeProof | undefined>;
   object(peer: string, digest: Digest, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Some at once, there until the next are asked for. */
   bins(
     peer: string,
     leaves: Digest,
     runs: readonly BinRun[],
     signal: AbortSignal,
-  ): AsyncIterable<NumberedBin>;
+  ): AsyncIterable<readonly NumberedBin[]>;
   bundles(peer: string, bin: number, signal: AbortSignal): AsyncIterable<Bundle>;
 }
 
@@ -76,17 +77,29 @@ export function createIndexAsker(deps: {
   const { channel, clock, self } = deps;
 
   async function* ask(peer: string, request: IndexRequest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for await (const parts of askForParts(peer, request, signal)) yield* parts;
+  }
+
+  async function* askForParts(
+    peer: string,
+    request: IndexRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Uint8Array[]> {
     signal.throwIfAborted();
     using idle = deadline(clock, limits.follow.answerIdle, signal);
     const bytes = encodeIndexRequest(request);
     const chunks =
       peer === SELF
         ? self(SELF, bytes, idle.signal)
-        : channel.request(peer, bytes, { signal: idle.signal, limit: answerLimit(request) });
+        : channel.request(peer, bytes, {
+            signal: idle.signal,
+            limit: answerLimit(request),
+            passing: request.q === 'bins',
+          });
     try {
-      for await (const part of readParts(chunks, partLimits[request.q])) {
+      for await (const parts of readPartsAtOnce(chunks, partLimits[request.q])) {
         idle.restart();
-        yield part;
+        yield parts;
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -136,7 +149,8 @@ export function createIndexAsker(deps: {
     },
     object: (peer, digest, signal) => one(peer, { q: 'object', digest }, signal),
     async *bins(peer, leaves, runs, signal) {
-      for await (const part of ask(peer, { q: 'bins', leaves, runs }, signal)) yield decodeNumberedBin(part);
+      for await (const parts of askForParts(peer, { q: 'bins', leaves, runs }, signal))
+        yield parts.map(decodeNumberedBin);
     },
     async *bundles(peer, bin, signal) {
       for await (const part of ask(peer, { q: 'bundles', bin }, signal)) yield decodeBundle(part);

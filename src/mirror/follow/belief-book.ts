@@ -3,6 +3,7 @@
  * came from, before the map and memory show it to anybody; one change at a time; every name that the rule may
  * ask about is loaded before it is asked.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Belief } from '../../core/belief/believe.ts';
 import { Beliefs } from '../../core/belief/beliefs.ts';
 import type { Vote } from '../../core/belief/candidate.ts';
@@ -45,6 +46,8 @@ export interface Swap {
 }
 
 const OWN = 'own';
+/** Looked at before others have their turn: some milliseconds. */
+const NAMES_AT_ONCE = 64;
 /** Answers that are kept beyond those that must be. */
 const SPARE_ANSWERS = 4096;
 
@@ -110,7 +113,10 @@ export class BeliefBook {
       await this.#load([...this.#beliefs.keptNames(), ...touched]);
       const answers = new Map<string, ViewAnswer>(old?.answers);
       const asked = old === undefined ? [...this.#beliefs.keptNames(), ...touched] : touched;
-      for (const name of asked) answers.set(name, viewAnswer(await next.after(name)));
+      for (const [at, name] of asked.entries()) {
+        answers.set(name, viewAnswer(await next.after(name)));
+        if (at % NAMES_AT_ONCE === 0) await setImmediate();
+      }
       const view = new LoadedView(facts, answers);
       this.#beliefs.accept(slot, view, touched);
       this.#views.set(slot, view);
@@ -257,12 +263,14 @@ export class BeliefBook {
   }
 
   async #load(names: Iterable<string>): Promise<void> {
-    const wanted = [...names];
-    for (const { slot, map } of this.#options.voters) {
-      const view = this.#views.get(slot);
-      if (view === undefined) continue;
-      for (const name of wanted)
-        if (!view.answers.has(name)) view.answers.set(name, viewAnswer(await map.get(name as ProjectName)));
+    let looked = 0;
+    // Name by name: most voters have the same bin, which is read once.
+    for (const name of names) {
+      for (const { slot, map } of this.#options.voters) {
+        const answers = this.#views.get(slot)?.answers;
+        if (answers?.has(name) === false) answers.set(name, viewAnswer(await map.get(name as ProjectName)));
+      }
+      if (++looked % NAMES_AT_ONCE === 0) await setImmediate();
     }
   }
 

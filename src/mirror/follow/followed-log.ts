@@ -45,6 +45,8 @@ export class FollowedLog {
   #tail: LogTail | undefined;
   #head: LogHeadKept | undefined;
   #firstKept = 0;
+  /** By key ID: during a rotation two sign each head, and who was away needs the last one of the old key. */
+  readonly #byKey = new Map<number, { readonly size: number; readonly bytes: Uint8Array }>();
   /** By the last record's seq. */
   readonly #lately = new Map<number, Uint8Array>();
 
@@ -103,6 +105,23 @@ export class FollowedLog {
     return seq === undefined ? undefined : this.#lately.get(seq);
   }
 
+  /** The newest of each key, with more than `above` records, the log's own head last. */
+  announcements(above = -1): Uint8Array[] {
+    return [...this.#byKey.values()]
+      .filter(({ size }) => size > above && size <= this.size)
+      .sort((a, b) => a.size - b.size)
+      .map(({ bytes }) => bytes);
+  }
+
+  /** The very head of `twin`, which is known, by another key. False where it is not, or that key's newest is here already. */
+  cosign({ announcement, checkpoint, key }: VerifiedAnnouncement, twin: LogHeadKept): boolean {
+    const { size, root } = checkpoint;
+    if (twin.checkpoint.root !== root || signerId(twin) === key.id) return false;
+    if ((this.#byKey.get(key.id)?.size ?? -1) >= size) return false;
+    this.#byKey.set(key.id, { size, bytes: encodeAnnouncement(announcement) });
+    return true;
+  }
+
   newestRecord(): IndexRecord | undefined {
     return this.#head && knownRecord(this.#head.announcement.record, this.size - 1);
   }
@@ -145,6 +164,7 @@ export class FollowedLog {
       [`base/${this.#name}`, bytes],
       [`head/${this.#name}`, bytes],
       this.#recordWrite(tail.first, { a: now, d: null, r: next.announcement.record }),
+      this.#cosignedWrite(next),
     ]);
     this.#tail = tail;
     this.#firstKept = tail.first;
@@ -165,6 +185,7 @@ export class FollowedLog {
       `head/${this.#name}`,
       encodeAnnouncement(next.announcement),
     ]);
+    writes.push(this.#cosignedWrite(next));
     await this.#state.write(writes);
     tail.append(leaves);
     this.#take(next);
@@ -185,9 +206,17 @@ export class FollowedLog {
 
   #take(head: LogHeadKept): void {
     this.#head = head;
-    this.#lately.set(head.checkpoint.size - 1, encodeAnnouncement(head.announcement));
+    const bytes = encodeAnnouncement(head.announcement);
+    this.#lately.set(head.checkpoint.size - 1, bytes);
+    this.#byKey.set(signerId(head), { size: head.checkpoint.size, bytes });
     if (this.#lately.size > limits.follow.headsKept)
       this.#lately.delete(this.#lately.keys().next().value as number);
+  }
+
+  /** Of the other keys, as far as they have signed. */
+  #cosignedWrite(next: LogHeadKept): StateWrite {
+    const others = [...this.#byKey].filter(([id]) => id !== signerId(next)).map(([, { bytes }]) => bytes);
+    return [`cosigned/${this.#name}`, others.length === 0 ? undefined : encode(others)];
   }
 
   async #kept(seq: number): Promise<KeptRecord | undefined> {
@@ -256,6 +285,11 @@ export class FollowedLog {
         `what is kept of the log ${this.origin} does not lead to its head: it is followed anew from its newest one`,
       );
     this.#tail = tail;
+    const cosigned = await this.#state.get(`cosigned/${this.#name}`);
+    for (const bytes of cosigned === undefined ? [] : decode<Uint8Array[]>(cosigned)) {
+      const head = headOf(decodeAnnouncement(bytes));
+      this.#byKey.set(signerId(head), { size: head.checkpoint.size, bytes });
+    }
     this.#take(newest);
     this.#firstKept = tail.first;
     for await (const [key] of this.#state.entries(`rec/${this.#name}/`)) {
@@ -281,4 +315,8 @@ function previousOf(bytes: Uint8Array, seq: number): Digest | null {
 /** Of one that was verified before it was kept. */
 function headOf(announcement: Announcement): LogHeadKept {
   return { announcement, checkpoint: parseCheckpoint(parseNote(announcement.checkpoint).text) };
+}
+
+function signerId({ announcement }: LogHeadKept): number {
+  return parseNote(announcement.checkpoint).signatures[0]?.id ?? 0;
 }

@@ -1,5 +1,4 @@
 /** What this node holds of a voter's log, for its peers. */
-import { encodeAnnouncement } from '../../core/log/announcement.ts';
 import type { IndexMaps } from '../../store/index-map/index-maps.ts';
 import type { FollowedLog } from './followed-log.ts';
 import type { FollowedMap } from './followed-map.ts';
@@ -15,7 +14,7 @@ export function createFollowedSource(
     get size() {
       return log.size;
     },
-    announcements: () => (log.head === undefined ? [] : [encodeAnnouncement(log.head.announcement)]),
+    announcements: (above) => log.announcements(above),
     record: (seq) => log.record(seq),
     leaf: (seq) => log.tail?.leaf(seq),
     delta: (seq) => log.delta(seq),

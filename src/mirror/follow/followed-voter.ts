@@ -15,6 +15,7 @@ import type { FollowedLog } from './followed-log.ts';
 import type { FollowedMap, MapChange, MapHead } from './followed-map.ts';
 import type { FollowState } from './follow-state.ts';
 import type { NameLists } from './name-lists.ts';
+import { silentRecord, type SilentRecord } from './silent-record.ts';
 import type { Gate } from '../../store/gate.ts';
 import type { IndexMaps } from '../../store/index-map/index-maps.ts';
 
@@ -32,6 +33,10 @@ export interface VoterDeps extends BringLogDeps {
   /** A record was accepted; `changed` are the names whose belief may be another. */
   onAccepted(head: MapHead, changed: readonly string[] | 'all'): Promise<void>;
   onMisconduct(proof: Uint8Array): Promise<void>;
+  /** The log goes on to a new head, whatever becomes of its map. */
+  onLog(): Promise<void>;
+  /** Its newest record is no vote of any kind. */
+  onSilent(silent: SilentRecord): void;
   /** Before a map changes: what its present state proves of these names. */
   beforeSwap(names: readonly string[]): Promise<void>;
   isExcluded(): boolean;
@@ -59,9 +64,12 @@ export class FollowedVoter {
   readonly #deps: VoterDeps;
   #target: VerifiedAnnouncement | undefined;
   #seen: Seen | undefined;
-  /** Of records that are refused for what their publisher signed: not tried again. */
+  /** Of records that are refused for what their publisher signed, and of a delta that is: not tried again. */
   #hopeless = -1;
+  #wrongDelta = -1;
+  #deferred = -1;
   #damaged = false;
+  #silent: SilentRecord | undefined;
 
   private constructor(deps: VoterDeps, seen: Seen | undefined) {
     this.#deps = deps;
@@ -90,13 +98,18 @@ export class FollowedVoter {
     return this.#deps.map;
   }
 
+  /** Its newest record is no vote, and why. */
+  get silent(): SilentRecord | undefined {
+    return this.#silent;
+  }
+
   /** The greatest size that was heard of. */
   get heard(): number {
     return Math.max(this.log.size, this.#target?.checkpoint.size ?? 0);
   }
 
-  /** A verified head. `new`: call {@link advance}. */
-  async hear(head: VerifiedAnnouncement): Promise<'new' | 'known' | 'old' | 'misconduct'> {
+  /** A verified head. `new`: call {@link advance}. `cosigned`: a known one, by another key of the slot. */
+  async hear(head: VerifiedAnnouncement): Promise<'new' | 'known' | 'cosigned' | 'old' | 'misconduct'> {
     const { log, onMisconduct } = this.#deps;
     const proof = misconductBetween(log, head) ?? this.#againstTarget(head);
     if (proof !== undefined) {
@@ -104,6 +117,8 @@ export class FollowedVoter {
       return 'misconduct';
     }
     const { size } = head.checkpoint;
+    const twin = [log.head, this.#target].find((one) => one?.checkpoint.size === size);
+    if (twin !== undefined && log.cosign(head, twin)) return 'cosigned';
     if (size < log.size) return 'old';
     if (size <= this.heard) return 'known';
     this.#target = head;
@@ -141,6 +156,7 @@ export class FollowedVoter {
         if (outcome.kind === 'refused') this.#target = undefined;
         return outcome.kind === 'waiting' ? 'waiting' : 'done';
       }
+      await this.#deps.onLog();
     }
     return this.#advanceMap(signal);
   }
@@ -235,11 +251,21 @@ export class FollowedVoter {
         continue;
       }
       if (seq > (seen?.seq ?? -1)) seen = { seq, observedAt: facts.observedAt };
+      if (seq === log.size - 1) this.#judgedLast(verdict, known);
       if (verdict.verdict === 'vote' && known !== undefined)
         votes.push({ seq, head: { record: known, bytes, observedAt: verdict.observedAt } });
     }
     if (seen !== undefined && seen.seq !== this.#seen?.seq) await this.#see(seen);
     return { votes, until: undefined };
+  }
+
+  #judgedLast(verdict: RecordVerdict, record: IndexRecord | undefined): void {
+    if (verdict.verdict === 'vote') this.#silent = undefined;
+    if (verdict.verdict !== 'no-vote') return;
+    const silent = silentRecord(verdict.why, record, this.#deps.upstream);
+    if (silent.reason === this.#silent?.reason) return;
+    this.#silent = silent;
+    this.#deps.onSilent(silent);
   }
 
   async #see(seen: Seen): Promise<void> {
@@ -251,8 +277,6 @@ export class FollowedVoter {
     const before = this.log.tail?.leaf(seq - 1);
     return record === undefined || before === undefined || record.previous === before;
   }
-
-  #deferred = -1;
 
   #tellDeferred(seq: number, { until }: Extract<RecordVerdict, { verdict: 'deferred' }>): void {
     if (this.#deferred === seq) return;
@@ -269,7 +293,7 @@ export class FollowedVoter {
   async #deltas(from: number, to: number): Promise<MapChange | undefined> {
     const deltas: Uint8Array[] = [];
     for (let seq = from + 1; seq <= to; seq++) {
-      const delta = await this.log.delta(seq);
+      const delta = seq === this.#wrongDelta ? undefined : await this.log.delta(seq);
       if (delta === undefined) return undefined;
       deltas.push(delta);
     }
@@ -315,6 +339,7 @@ export class FollowedVoter {
       if (!(error instanceof InvalidIndexMapError)) throw error;
       refusals.add({ origin: this.origin, code: error.code, message: error.message, blame: 'publisher' });
       if (change.kind === 'leaves') this.#hopeless = record.seq;
+      else this.#wrongDelta = record.seq;
       return 'refused';
     }
   }

@@ -38,6 +38,7 @@ import { MisconductDesk } from './misconduct-desk.ts';
 import { NameLists } from './name-lists.ts';
 import { PastBundles } from './past-bundles.ts';
 import { Refusals } from './refusals.ts';
+import { silenceAlarm } from './silent-record.ts';
 import { Alarms, RetractionDesk, TakeRecord } from './take-record.ts';
 
 export interface FollowerDeps {
@@ -69,10 +70,6 @@ export interface FollowerOptions {
   /** As records name it. */
   readonly upstream: string;
   readonly format?: 'json' | 'html';
-  /** Digests of proofs of misconduct that a person forgave. */
-  readonly pardons?: readonly string[];
-  /** Retractions that the user overrides: names, or `sha256:` and a digest. */
-  readonly overridden?: readonly string[];
 }
 
 export interface Follower extends IndexHead, AsyncDisposable {
@@ -82,7 +79,8 @@ export interface Follower extends IndexHead, AsyncDisposable {
 
 export async function createFollower(deps: FollowerDeps, options: FollowerOptions): Promise<Follower> {
   const { clock, facts, channel, maps, states, own } = deps;
-  const { policy, upstream, format = 'json', pardons = [] } = options;
+  const { policy, upstream, format = 'json' } = options;
+  const { overrides = [], pardons = [] } = policy;
   const keys = policy.publishers.map(({ key }) => key.text);
   const scope = policyKey({ upstream, format, k: policy.k, keys, pardons });
   const [state, nodeState] = [states.scope(scope), states.scope('node')];
@@ -90,10 +88,11 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
   const refusals = new Refusals(clock, facts);
   const alarms = new Alarms(facts);
   const admission = new Admission(policy, await readRotations(state));
-  const retractions = new RetractionDesk(state, alarms, options.overridden ?? []);
+  const retractions = new RetractionDesk(state, alarms, overrides);
   await retractions.load(keys);
 
   const opened = await openVoters(deps, options, scope, state);
+  for (const { slot, log } of opened) admission.saw(slot, log.newestRecord());
   const past: PastBundles = new PastBundles((name) => book.isPending(name));
   const self = createIndexAnswers({
     sources: (): IndexSource[] => [
@@ -149,12 +148,22 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
         peers: () => peersOf(log.origin),
         now: () => time.now(),
         isExcluded: () => admission.isExcluded(slot),
-        onMisconduct: async (proof) => void (await misconduct.take(proof)),
+        async onMisconduct(proof) {
+          if (!(await misconduct.take(proof))) return;
+          const message = `a head of ${log.origin} contradicts what it signed before: it is no vote any more`;
+          refusals.add({ origin: log.origin, code: 'LOG_FORKED', message, blame: 'publisher' });
+        },
+        onLog: () => taking.rotate(slot, log, log.newestRecord(), time.now()),
+        onSilent(silent) {
+          const counting = voters.filter((voter) => !admission.isExcluded(voter.slot));
+          const all = counting.map((voter) => (voter.slot === slot ? silent : voter.silent));
+          alarms.raise(silenceAlarm(log.origin, silent, all));
+        },
         async onAccepted(head, changed) {
           await taking.take(slot, log, head, time.now(), voters);
           await time.write();
           await lists.keepOnly(new Set(opened.flatMap((one) => namedLists(one.map))));
-          reader.advanced(changed);
+          reader.advanced();
           if (changed !== 'all' && log.origin !== own?.origin) await hint(log.origin, map, changed);
         },
         beforeSwap: (names) =>
@@ -179,7 +188,7 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
     if (peer !== SELF) deps.onAnnouncement?.(announcement);
     return hearing.hear(announcement, peer);
   };
-  const values = { channel, clock, keysOf: (slot: string) => admission.keysOf(slot), hear };
+  const values = { channel, keysOf: (slot: string) => admission.keysOf(slot), hear };
   const loop: FollowLoop = new FollowLoop({
     clock,
     randomness: deps.randomness,
@@ -234,7 +243,7 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
       channel.serve(self);
       channel.onMessage(createGossipGate({ clock, refusals, misconduct, hear }));
       const hearOwn = (): void => {
-        for (const announcement of own?.announcements() ?? [])
+        for (const announcement of own?.announcements(own.size - 1) ?? [])
           hear(announcement, SELF).catch((error: unknown) => refusals.caught(error, own?.origin, SELF));
       };
       unlisten = own?.onSigned(hearOwn);

@@ -1,6 +1,6 @@
 /**
  * Judges what is gossiped before it is passed on. Passed on are heads of the policy's logs that are longer than all before, at least
- * 5 s apart a log, and proofs of misconduct that are new. Rejected, which costs its sender, is only what the sender
+ * 5 s apart a log (during a rotation: a key, since a policy may name either), and proofs of misconduct that are new. Rejected, which costs its sender, is only what the sender
  * could have checked itself.
  */
 import type { Clock } from '../../core/clock.ts';
@@ -19,16 +19,17 @@ export function createGossipGate(deps: {
   hear(announcement: Uint8Array, peer: string): Promise<HeardHead>;
 }): IndexValidator {
   const { clock, refusals, misconduct } = deps;
-  /** By origin, when one was passed on last. */
+  /** By key, when one was passed on last. */
   const passedOn = new Map<string, number>();
   return async (peer, message) => {
     try {
       if (claimsMisconduct(message)) return (await misconduct.take(message, false)) ? 'accept' : 'ignore';
-      const { origin, kind } = await deps.hear(message, peer);
-      if (kind !== 'new') return 'ignore';
-      const [now, last] = [clock.monotonic(), passedOn.get(origin) ?? -Infinity];
+      const { kind, head } = await deps.hear(message, peer);
+      if (head === undefined || (kind !== 'new' && kind !== 'cosigned')) return 'ignore';
+      const key = head.key.text;
+      const [now, last] = [clock.monotonic(), passedOn.get(key) ?? -Infinity];
       if (now - last < limits.follow.gossipGap) return 'ignore';
-      passedOn.set(origin, now);
+      passedOn.set(key, now);
       return 'accept';
     } catch (error) {
       if (!refusals.caught(error, undefined, peer)) return 'ignore';

@@ -8,13 +8,21 @@ import type { NameEvidence } from '../../core/log/name-proof.ts';
 import type { Policy } from '../../core/log/policy.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { Admission } from './admission.ts';
-import { agreedFileOrigin, agreedReading, agreedSerial } from './agreed-facts.ts';
+import { agreedReading, agreedSerial, agreedSource, type SaidOfPage } from './agreed-facts.ts';
 import type { AskBundles } from './ask-bundles.ts';
 import type { BeliefBook } from './belief-book.ts';
 import type { FollowTime } from './follow-time.ts';
 import type { MapHead } from './followed-map.ts';
 import type { FollowedVoter } from './followed-voter.ts';
-import type { IndexBelief, IndexHead, IndexHeadStatus, IndexSourceFacts, VoterStatus } from './index-head.ts';
+import type {
+  ClockReset,
+  IndexBelief,
+  IndexHead,
+  IndexHeadStatus,
+  IndexSourceFacts,
+  RetractedBy,
+  VoterStatus,
+} from './index-head.ts';
 import { listBelieved, type ListedName } from './list-believed.ts';
 import { viewAnswer } from './loaded-view.ts';
 import type { MisconductDesk } from './misconduct-desk.ts';
@@ -44,11 +52,8 @@ export interface HeadReaderDeps {
   readonly signal: AbortSignal;
 }
 
-type Listener = (changed: Iterable<ProjectName> | 'all') => void;
-
 export class HeadReader implements IndexHead {
   readonly #deps: HeadReaderDeps;
-  readonly #listeners = new Set<Listener>();
   #revision = 0;
 
   constructor(deps: HeadReaderDeps) {
@@ -72,17 +77,17 @@ export class HeadReader implements IndexHead {
       const stop = signal === undefined ? this.#deps.signal : AbortSignal.any([signal, this.#deps.signal]);
       if (await bundles.ask(project, stop)) {
         belief = await book.believed(project);
-        if (belief !== undefined) this.advanced([project]);
+        if (belief !== undefined) this.advanced();
       }
     }
     if (belief === undefined) return { kind: 'unknown', reason: this.#whyUnknown(project) };
-    if (belief.choice === 'absent') return { kind: 'absent', since: belief.at };
-    const { serial, digest, length } = belief.choice;
-    const fileOrigin = await this.#fileOrigin(project, belief.choice);
-    if (fileOrigin === undefined)
+    const since = belief.at;
+    if (belief.choice === 'absent') return { kind: 'absent', since, floor: belief.floor };
+    const source = await this.#source(project, belief.choice);
+    if (source === undefined)
       return { kind: 'unknown', reason: `no publisher says where the files of ${project} are` };
     const { format, upstream } = this.#deps;
-    return { kind: 'page', serial, digest, length, since: belief.at, fileOrigin, format, upstream };
+    return { kind: 'page', ...belief.choice, since, ...source, format, upstream };
   }
 
   now(): number {
@@ -116,24 +121,38 @@ export class HeadReader implements IndexHead {
     );
   }
 
-  onAdvanced(listener: Listener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  clockResets(): number {
+    return this.#deps.time.resets;
   }
 
-  advanced(changed: readonly string[] | 'all'): void {
+  resetClock(): Promise<ClockReset> {
+    return this.#deps.time.reset(this.#deps.admission.signed, this.#deps.policy.k);
+  }
+
+  misconductProof(digest: Digest): Uint8Array | undefined {
+    return this.#deps.misconduct.proof(digest);
+  }
+
+  /** Something that is believed, or shown, may be another now. */
+  advanced(): void {
     this.#revision++;
-    for (const listener of this.#listeners) listener(changed === 'all' ? 'all' : (changed as ProjectName[]));
   }
 
   retracted(subject: Digest | ProjectName): boolean {
-    return this.#deps.retractions.inForce(isDigest(subject) ? `sha256:${subject}` : subject, this.now());
+    return this.retraction(subject) !== undefined;
+  }
+
+  retraction(subject: Digest | ProjectName): RetractedBy | undefined {
+    const { policy, retractions } = this.#deps;
+    const found = retractions.inForce(isDigest(subject) ? `sha256:${subject}` : subject, this.now());
+    const publisher = policy.publishers.find(({ key }) => key.text === found?.slot)?.name ?? '';
+    return found && { publisher, reason: found.reason };
   }
 
   async ownReading(project: ProjectName, reading: Candidate, observedAt: number): Promise<void> {
     const { book, time } = this.#deps;
     await book.ownVote(project, { candidate: reading, at: Math.min(observedAt, time.now()) });
-    this.advanced([project]);
+    this.advanced();
   }
 
   status(): IndexHeadStatus {
@@ -142,6 +161,7 @@ export class HeadReader implements IndexHead {
     const heads = this.#heads();
     return {
       k: policy.k,
+      excluded: voters.filter(({ slot }) => admission.isExcluded(slot)).length,
       ready: policy.k > 0 && heads.length >= policy.k,
       voters: voters.map((voter) => this.#voterStatus(voter)),
       age: observedAt === undefined ? undefined : Math.max(0, this.now() - observedAt),
@@ -155,12 +175,9 @@ export class HeadReader implements IndexHead {
 
   source(): IndexSourceFacts | undefined {
     const { upstream, format } = this.#deps;
-    const origins = this.#heads().map(({ record }) => ({
-      fileOrigin: record.fileOrigin,
-      holds: 'unknown' as const,
-    }));
-    const fileOrigin = agreedFileOrigin(origins, 'absent');
-    return fileOrigin === undefined ? undefined : { upstream, fileOrigin, format };
+    const said = this.#heads().map(({ record }) => ({ ...record, holds: 'unknown' as const }));
+    const source = agreedSource(said, 'absent');
+    return source && { upstream, fileOrigin: source.fileOrigin, format };
   }
 
   async prove(project: ProjectName): Promise<readonly NameEvidence[]> {
@@ -183,7 +200,7 @@ export class HeadReader implements IndexHead {
     return votes;
   }
 
-  #voterStatus({ slot, origin, log, map }: FollowedVoter): VoterStatus {
+  #voterStatus({ slot, origin, log, map, silent }: FollowedVoter): VoterStatus {
     const { admission, policy } = this.#deps;
     const record = map.head?.record;
     return {
@@ -197,6 +214,8 @@ export class HeadReader implements IndexHead {
       observedAt: map.head?.observedAt,
       signedAt: record?.signedAt,
       excluded: admission.isExcluded(slot),
+      noVote: silent?.reason,
+      successor: admission.successorIn(slot),
     };
   }
 
@@ -207,29 +226,30 @@ export class HeadReader implements IndexHead {
     );
   }
 
-  async #fileOrigin(project: ProjectName, page: Candidate): Promise<string | undefined> {
+  async #source(project: ProjectName, page: Candidate): Promise<ReturnType<typeof agreedSource>> {
     const { voters, admission, book, bundles } = this.#deps;
-    const origins: { fileOrigin: string; holds: Candidate | 'unknown' }[] = [];
+    const said: SaidOfPage[] = [];
     for (const { slot, map, log } of voters) {
       if (admission.isExcluded(slot)) continue;
-      if (map.head !== undefined && book.view(slot) !== undefined)
-        origins.push({
-          fileOrigin: map.head.record.fileOrigin,
-          holds: viewAnswer(await map.map.get(project)),
-        });
-      else {
+      if (map.head !== undefined && book.view(slot) !== undefined) {
+        const { fileOrigin, apiVersion } = map.head.record;
+        said.push({ fileOrigin, apiVersion, holds: viewAnswer(await map.map.get(project)) });
+      } else {
         // Known by bundles alone so far.
-        const fileOrigin = bundles.fileOrigin(slot) ?? log.newestRecord()?.fileOrigin;
-        if (fileOrigin !== undefined) origins.push({ fileOrigin, holds: 'unknown' });
+        const record = bundles.source(slot) ?? log.newestRecord();
+        if (record !== undefined) said.push({ ...record, holds: 'unknown' });
       }
     }
-    return agreedFileOrigin(origins, page);
+    return agreedSource(said, page);
   }
 
   #whyUnknown(project: ProjectName): string {
     const { policy } = this.#deps;
     const heads = this.#heads().length;
     if (policy.k === 0) return 'the policy trusts no publisher';
+    const silent = this.#deps.voters.find((voter) => voter.silent !== undefined);
+    if (heads < policy.k && silent?.silent !== undefined)
+      return `${policy.k} publishers must agree, and ${silent.origin} is no vote here: ${silent.silent.reason}`;
     if (heads < policy.k)
       return `${policy.k} publishers must agree, and the index of ${heads} has arrived so far`;
     return `fewer than ${policy.k} publishers agree on ${project} now`;

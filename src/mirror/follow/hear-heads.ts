@@ -12,8 +12,11 @@ import type { Refusals } from './refusals.ts';
 
 export interface HeardHead {
   readonly origin: string;
-  /** `ignored`: of a log that does not count. `misconduct`: it proves something, which is told on its own. */
-  readonly kind: 'new' | 'known' | 'old' | 'misconduct' | 'ignored';
+  /**
+   * `ignored`: of a log that does not count. `misconduct`: it proves something, which is told on its own. `cosigned`: what is known,
+   * signed by another key of the same slot.
+   */
+  readonly kind: 'new' | 'known' | 'cosigned' | 'old' | 'misconduct' | 'ignored';
   readonly head: AdmittedHead | undefined;
 }
 

@@ -17,13 +17,13 @@ export type IndexBelief =
       readonly format: 'json' | 'html';
       readonly upstream: string;
       /** Of the record; canonical pages do not say it. */
-      readonly apiVersion?: string | null | undefined;
+      readonly apiVersion: string | null;
     }
   | {
       readonly kind: 'absent';
       readonly since: number;
       /** The serial below which no page is believed. */
-      readonly floor?: number | undefined;
+      readonly floor: number;
     }
   /** 503, never 404; `reason` for people. */
   | { readonly kind: 'unknown'; readonly reason: string };
@@ -41,17 +41,35 @@ export interface IndexHead {
   names(): AsyncIterable<{ readonly name: ProjectName; readonly serial: number }>;
   /** Changes whenever the head does. */
   version(): string;
-  /** The projects whose belief may be another one now. Returns how to stop listening. */
-  onAdvanced(listener: (changed: Iterable<ProjectName> | 'all') => void): () => void;
   /** A project, or a file by its SHA-256, that must not be served. */
   retracted(subject: Digest | ProjectName): boolean;
+  /** Who retracts it, and why. */
+  retraction?(subject: Digest | ProjectName): RetractedBy | undefined;
   /** This node's own reading of the upstream, as the vote of its slot. Resolves when it is written down. */
   ownReading(project: ProjectName, reading: Candidate, observedAt: number): Promise<void>;
   status(): IndexHeadStatus;
   /** What canonical pages of this index are made with, as the voters' records say; undefined while none is known. */
   source?(): IndexSourceFacts | undefined;
+  /** How often a person set {@link now} back: it may be less than before. */
+  clockResets?(): number;
+  /** From here on now() is what this machine's clock shows. @throws UnavailableError while k voters say that it is behind */
+  resetClock?(): Promise<ClockReset>;
+  /** A proof of misconduct that is here, by its digest. */
+  misconductProof?(digest: Digest): Uint8Array | undefined;
   /** What each voter's newest signed map that is here says of the name, provable without this node. */
   prove?(project: ProjectName): Promise<readonly NameEvidence[]>;
+}
+
+export interface RetractedBy {
+  /** As the policy calls it. */
+  readonly publisher: string;
+  readonly reason: string;
+}
+
+/** Ms: the highest now until then, and since. */
+export interface ClockReset {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface IndexSourceFacts {
@@ -73,10 +91,16 @@ export interface VoterStatus {
   readonly signedAt: number | undefined;
   /** Misconduct was proven: it counts no more. */
   readonly excluded: boolean;
+  /** Why its newest record is no vote at all, for people; undefined where it is one. */
+  readonly noVote: string | undefined;
+  /** The key that it named to take over. */
+  readonly successor: string | undefined;
 }
 
 export interface IndexHeadStatus {
   readonly k: number;
+  /** Voters that count no more: misconduct is proven. */
+  readonly excluded: number;
   readonly voters: readonly VoterStatus[];
   /** Until k slots have a map (with history or by bundles) little is believed. */
   readonly ready: boolean;

@@ -13,8 +13,11 @@ export interface IndexSource {
   readonly origin: string;
   /** Records in the log, as far as this node has its head. */
   readonly size: number;
-  /** Encoded, of the newest head: one for each key that signs. None while nothing is known. */
-  announcements(): readonly Uint8Array[];
+  /**
+   * Encoded, of heads with more than `above` records: the newest for each key that signs, and the last of a key that signs no more
+   * (it names its successor to who was away). The newest head comes last. None while nothing is known.
+   */
+  announcements(above?: number): readonly Uint8Array[];
   /** Without the leaf's 0x00; undefined when it is not kept. */
   record(seq: number): Promise<Uint8Array | undefined>;
   /** The leaf hash of a record that itself may be gone. */

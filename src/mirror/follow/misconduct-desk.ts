@@ -60,6 +60,10 @@ export class MisconductDesk {
     return [...this.#proofs.values()].map(({ known }) => known);
   }
 
+  proof(digest: Digest): Uint8Array | undefined {
+    return this.#proofs.get(digest)?.bytes;
+  }
+
   proofs(): Uint8Array[] {
     return [...this.#proofs.values()].map(({ bytes }) => bytes);
   }

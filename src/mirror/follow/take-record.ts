@@ -73,8 +73,8 @@ export class RetractionDesk {
     this.#retractions.exclude(slot);
   }
 
-  inForce(subject: string, now: number): boolean {
-    return this.#retractions.inForce(subject, now) !== undefined;
+  inForce(subject: string, now: number): { readonly slot: string; readonly reason: string } | undefined {
+    return this.#retractions.inForce(subject, now);
   }
 }
 
@@ -104,7 +104,7 @@ export class TakeRecord {
   ): Promise<void> {
     const { alarms, facts, retractions, admission, k } = this.#deps;
     await retractions.accept(slot, log.origin, record, now);
-    if (record.successor !== undefined) await this.#rotate(slot, log, record, record.successor, now);
+    await this.rotate(slot, log, record, now);
     const serials = new Map<string, number>();
     for (const { map, origin, slot: other } of voters)
       if (map.head !== undefined && !admission.isExcluded(other)) serials.set(origin, map.head.record.serial);
@@ -126,27 +126,25 @@ export class TakeRecord {
       );
   }
 
-  async #rotate(
-    slot: string,
-    log: FollowedLog,
-    record: IndexRecord,
-    successor: string,
-    now: number,
-  ): Promise<void> {
+  /** A record names a successor in the name of the key that signed the log's head: its map need not be here. */
+  async rotate(slot: string, log: FollowedLog, record: IndexRecord | undefined, now: number): Promise<void> {
     const { admission, alarms, misconduct, state } = this.#deps;
-    const key = admission.keysOf(slot)[0];
-    if (key === undefined) return;
+    const successor = record?.successor;
+    const key = log.head && admission.signerOf(slot, log.head.announcement.checkpoint);
+    if (record === undefined || successor === undefined || key === undefined) return;
     const outcome = admission.rotate({ key: key.text, successor, at: Math.min(record.signedAt, now) });
     if (outcome === 'named') {
       await state.write([['rotations', Buffer.from(JSON.stringify(admission.rotations()))]]);
       const named = await log.recordEvidence(record.seq);
-      if (named) await state.write([[namedKey(slot), encode({ ...named })]]);
-      alarms.raise(`${log.origin} names a new key, ${successor}: put it into the policy within a week`);
+      if (named) await state.write([[namedKey(key.text), encode({ ...named })]]);
+      alarms.raise(
+        `${log.origin} names a new key, ${successor}: put it into the policy within a week (fondue trust replace NAME VKEY)`,
+      );
     }
     if (outcome === 'taken')
       alarms.raise(`${log.origin} names a successor that is in the policy already: it gets no second vote`);
     if (outcome !== 'misconduct') return;
-    const [first, second] = [await state.get(namedKey(slot)), await log.recordEvidence(record.seq)];
+    const [first, second] = [await state.get(namedKey(key.text)), await log.recordEvidence(record.seq)];
     if (first === undefined || second === undefined) return;
     try {
       const records = [decode<RecordEvidence>(first), second] as const;
@@ -160,8 +158,8 @@ export class TakeRecord {
   }
 }
 
-function namedKey(slot: string): string {
-  return `named/${hash('sha256', slot, 'hex').slice(0, 32)}`;
+function namedKey(key: string): string {
+  return `named/${hash('sha256', key, 'hex').slice(0, 32)}`;
 }
 
 function keyOf(slot: string): string {

@@ -11,14 +11,15 @@ import type { TreeProof } from '../../core/log/tree-proofs.ts';
 import { limits } from '../../core/limits.ts';
 import type { IndexMap, IndexMaps } from '../../store/index-map/index-maps.ts';
 import type { PublisherLog } from '../../store/publisher-log/publisher-log.ts';
+import type { Farewell } from './own-rotation.ts';
 import type { PublisherState, RecordedChange } from './publisher-state.ts';
 
 export interface PublishedIndex {
   readonly origin: string;
   /** Records in the log. */
   readonly size: number;
-  /** Of the newest head: one for each key that signs (two during a rotation). None while the log is empty. */
-  announcements(): readonly Uint8Array[];
+  /** As `IndexSource` has them: the old keys' last heads, then the newest head, one for each key that signs. */
+  announcements(above?: number): readonly Uint8Array[];
   /** Without the leaf's 0x00. */
   record(seq: number): Promise<Uint8Array | undefined>;
   /** What leads from record `seq - 1` to `seq`; undefined when it is not kept, or was too large for a delta. */
@@ -41,6 +42,7 @@ export function createPublishedIndex(deps: {
   readonly map: IndexMap;
   readonly state: Pick<PublisherState, 'history' | 'note'>;
   readonly onSigned: (listener: () => void) => () => void;
+  readonly farewells: () => readonly Farewell[];
 }): PublishedIndex {
   const { log, maps, map, state } = deps;
   return {
@@ -48,7 +50,11 @@ export function createPublishedIndex(deps: {
     get size() {
       return log.size;
     },
-    announcements: () => log.head?.announcements.map(encodeAnnouncement) ?? [],
+    announcements(above = -1) {
+      const old = deps.farewells().filter(({ size }) => size > above && size < log.size);
+      const newest = log.size > above ? (log.head?.announcements.map(encodeAnnouncement) ?? []) : [];
+      return [...old.map(({ announcement }) => Buffer.from(announcement, 'base64')), ...newest];
+    },
     record: (seq) => log.record(seq),
     async delta(seq) {
       const delta = (await state.history(seq))?.delta;

@@ -5,8 +5,10 @@
  */
 import { type Digest, isDigest } from '../../core/digest.ts';
 import type { IndexEntry } from '../../core/index-map/index-entry.ts';
+import type { Retraction } from '../../core/log/retraction.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import { type LevelDatabase, type LevelWrite, tables } from '../../store/level-database.ts';
+import type { Farewell, NamedSuccessor } from './own-rotation.ts';
 
 /** How a page was read last: for asking whether it is as it was. */
 export interface PageTrace {
@@ -33,6 +35,11 @@ export interface PublisherNotes {
   readonly list?: { readonly size: number; readonly bytes: number; readonly serials: boolean };
   /** Where nothing has serials: since when the round of all pages that is under way has been going on. */
   readonly roundBegan?: number;
+  /** What the operator takes back. */
+  readonly retractions?: readonly Retraction[];
+  /** Every key that was named to take over, oldest first. */
+  readonly rotations?: readonly NamedSuccessor[];
+  readonly farewells?: readonly Farewell[];
   /** Why this log must not go on. */
   readonly stopped?: string;
 }

@@ -3,12 +3,11 @@
  * side, so that a slow upstream never keeps a heartbeat back.
  */
 import { deadline, type Clock } from '../../core/clock.ts';
-import { UpstreamError } from '../../core/errors.ts';
+import { UnavailableError, UpstreamError } from '../../core/errors.ts';
 import type { FactEmitter } from '../../core/facts.ts';
-import { encodeAnnouncement } from '../../core/log/announcement.ts';
+import { decodeAnnouncement, encodeAnnouncement } from '../../core/log/announcement.ts';
 import { encodeHeadValue, headValueKey } from '../../core/log/head-value.ts';
-import type { Retraction } from '../../core/log/retraction.ts';
-import type { VerifierKey } from '../../core/log/verifier-key.ts';
+import { parseVerifierKey, type VerifierKey } from '../../core/log/verifier-key.ts';
 import { limits } from '../../core/limits.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { IndexChannel } from '../../network/index-channel.ts';
@@ -16,8 +15,12 @@ import type { BlobStore } from '../../store/blob-store.ts';
 import type { IndexMaps } from '../../store/index-map/index-maps.ts';
 import type { LogHead, PublisherLog } from '../../store/publisher-log/publisher-log.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
+import type { PublisherAdministration, RetractionReport } from '../administration.ts';
+import { OUT_OF_TIME, waitFor } from '../wait-for.ts';
 import { openKnownPages } from './known-pages.ts';
 import { conflictWith } from './own-log.ts';
+import { openOwnRetractions } from './own-retractions.ts';
+import { openOwnRotation } from './own-rotation.ts';
 import { createPageBlobs } from './page-blobs.ts';
 import { createPublishedIndex, type PublishedIndex } from './published-index.ts';
 import { createPublishedScope } from './published-scope.ts';
@@ -43,7 +46,7 @@ export interface PublisherDeps {
 }
 
 export interface PublisherOptions {
-  /** The log's keys, as they sign. */
+  /** The log's key; and the one that is to take over. */
   readonly keys: readonly [VerifierKey, ...VerifierKey[]];
   /** The simple index, as records name it. */
   readonly upstreamUrl: string;
@@ -53,10 +56,9 @@ export interface PublisherOptions {
   readonly interval: number;
   /** Whose URLs pages have as paths; undefined: that of the first page's files. */
   readonly fileOrigin?: string | undefined;
-  readonly retractions?: () => readonly Retraction[];
 }
 
-export interface Publisher extends AsyncDisposable {
+export interface Publisher extends AsyncDisposable, PublisherAdministration {
   readonly index: PublishedIndex;
   /** Another publisher's delta has a newer pair than ours, or another one of the same serial. */
   hint(hint: Hint): Promise<void>;
@@ -67,7 +69,10 @@ export interface Publisher extends AsyncDisposable {
 /** The view of the index maps that a publisher changes. */
 const VIEW = 'published';
 
-/** Goes on where the last one in this place was; resolves before the upstream is asked for anything. */
+/** Who takes something back is told when it is signed, or after this that it is not yet. */
+const SIGNED_WITHIN = 15_000;
+
+/** Goes on where the last one in this place was; resolves before the upstream is asked for anything. @throws ConfigurationError */
 export async function createPublisher(deps: PublisherDeps, options: PublisherOptions): Promise<Publisher> {
   const { log, maps, state, clock, facts, network, upstream } = deps;
   const closing = new AbortController();
@@ -76,6 +81,11 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
   const scope = createPublishedScope(options.projects, deps.isPrivate);
   const blobs = createPageBlobs(deps);
   const known = await openKnownPages({ map, state, blobs });
+  const retractions = await openOwnRetractions({ state, clock });
+  const rotation = await openOwnRotation(
+    { log, state, clock, note: (message) => tellLater(() => facts.emit('publisher:noted', { message })) },
+    options.keys,
+  );
   const signer = await createRecordSigner({ log, map, state, known, blobs, clock });
   if (scope.bytes !== undefined && scope.id !== 'all') await blobs.keep(scope.bytes, scope.id, 'local');
   let wake: () => void = () => undefined;
@@ -94,6 +104,8 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
   const last = log.head?.record.signedAt;
   let signedAt = last === undefined ? -Infinity : clock.monotonic() - Math.max(0, clock.now() - last);
   let toldAt = -Infinity;
+  /** The operator said something that is not signed yet. */
+  let urgent = false;
   let heardOfOwn = false;
   let stopped = await state.note('stopped');
   let failure = '';
@@ -103,11 +115,21 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
     const { recordGap, recordEvery, heartbeatGrace } = limits.publish;
     const earliest = signedAt + recordGap;
     const { looked, hinted } = reading.news;
-    if (hinted) return earliest;
+    if (hinted || urgent) return earliest;
     if ((looked || known.changed.size > 0) && reading.isSettled) return earliest;
     const since = Math.max(signedAt, begunAt);
     if (known.changed.size > 0) return Math.max(earliest, since + recordEvery);
     return Math.max(earliest, since + options.interval + Math.min(heartbeatGrace, options.interval));
+  }
+
+  async function signNow(seen: NonNullable<ReturnType<typeof reading.seen>>): ReturnType<typeof signer.sign> {
+    return signer.sign({
+      ...seen,
+      upstream: options.upstreamUrl,
+      scope: scope.id,
+      retractions: retractions.list(),
+      successor: await rotation.next(),
+    });
   }
 
   async function sign(): Promise<void> {
@@ -117,12 +139,11 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
     if (stopped !== undefined || seen === undefined) return;
     reading.news.looked = false;
     reading.news.hinted = false;
-    const { head, changed } = await signer.sign({
-      ...seen,
-      upstream: options.upstreamUrl,
-      scope: scope.id,
-      retractions: options.retractions?.() ?? [],
-      successor: options.keys[1]?.text,
+    const wasUrgent = urgent;
+    urgent = false;
+    const { head, changed } = await signNow(seen).catch((error: unknown) => {
+      urgent ||= wasUrgent;
+      throw error;
     });
     signedAt = clock.monotonic();
     const { count: names, complete, serial, observedAt } = head.record;
@@ -151,14 +172,45 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
       await network.publish(encodeAnnouncement(announcement)).catch(note);
     if (clock.monotonic() - toldAt < limits.publish.dhtEvery) return;
     toldAt = clock.monotonic();
-    for (const [index, key] of options.keys.entries()) {
+    const farewells = rotation.farewells().map(({ key, announcement }) => {
+      return [parseVerifierKey(key), decodeAnnouncement(Buffer.from(announcement, 'base64'))] as const;
+    });
+    const newest = log.keys.flatMap((key, index) => {
       const announcement = head.announcements[index];
-      if (announcement === undefined) continue;
+      return announcement === undefined ? [] : [[key, announcement] as const];
+    });
+    for (const [key, announcement] of [...farewells, ...newest])
       // Not waited for: it takes as long as the DHT takes.
       Promise.resolve()
         .then(() => network.putValue(headValueKey(key), encodeHeadValue(key, announcement), { signal }))
         .catch(note);
-    }
+  }
+
+  /** Whoever starts it listens only then. */
+  function tellLater(tell: () => void): void {
+    clock.setTimer(tell, 0);
+  }
+
+  /** Resolves when what the operator said is signed, or cannot be for now. */
+  async function signSoon(): Promise<RetractionReport> {
+    if (stopped !== undefined) throw new UnavailableError(`${log.origin} signs no more: ${stopped}`);
+    const { promise, resolve } = Promise.withResolvers<number>();
+    // A record that was begun before says nothing of it.
+    const said = JSON.stringify(retractions.list());
+    const listener = (): void => {
+      if (JSON.stringify(log.head?.record.retractions) === said) resolve(log.size - 1);
+    };
+    urgent = true;
+    listeners.add(listener);
+    wake();
+    const seq = await waitFor(clock, promise, SIGNED_WITHIN, signal).finally(() =>
+      listeners.delete(listener),
+    );
+    return report(seq === OUT_OF_TIME ? null : seq);
+  }
+
+  function report(seq: number | null): RetractionReport {
+    return { retractions: retractions.list(), limit: limits.log.retractions, seq };
   }
 
   async function hearOfOwn(): Promise<void> {
@@ -203,8 +255,7 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
   async function run(): Promise<void> {
     if (stopped !== undefined) {
       const told = { origin: log.origin, message: stopped };
-      // Whoever starts it listens only then.
-      clock.setTimer(() => facts.emit('publisher:stopped', told), 0);
+      tellLater(() => facts.emit('publisher:stopped', told));
     }
     while (!signal.aborted && stopped === undefined) {
       // What happens from here on is seen by the next turn.
@@ -237,6 +288,7 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
       maps,
       map,
       state,
+      farewells: () => rotation.farewells(),
       onSigned(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);
@@ -244,6 +296,21 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
     }),
     hint: (hint) => reading.hint(hint),
     heard,
+    retractions: async () => report(log.head?.record.seq ?? null),
+    async retract(subject, reason) {
+      await retractions.add(subject, reason);
+      return signSoon();
+    },
+    async unretract(subject) {
+      await retractions.remove(subject);
+      return signSoon();
+    },
+    async acceptLoss() {
+      const loss = reading.acceptLoss();
+      nextLookAt = clock.monotonic();
+      wake();
+      return loss;
+    },
     async [Symbol.asyncDispose]() {
       closing.abort(new UpstreamError({ url: upstream.status().url }, 'the publisher is closing'));
       wake();

@@ -10,6 +10,7 @@ import { readListHtml } from '../../core/read-list-html.ts';
 import { readListJson } from '../../core/read-list-json.ts';
 import type { ListAnswer } from '../../upstream/upstream.ts';
 import { ListedNames } from './listed-names.ts';
+import type { AcceptedLoss } from '../administration.ts';
 import { apiVersionOf, metaOf, readSerial } from '../read-project.ts';
 
 export interface ReadList {
@@ -58,12 +59,15 @@ export async function readWholeList(
   return { names, size, bytes, serial, serials, apiVersion: apiVersionOf(end.rest) };
 }
 
-/** @throws InvalidContentError when too many of `before` names are `lost` */
-export function checkLoss(url: string, before: number, lost: number): void {
+/** More names than go by themselves: a cut list, or another index. */
+export function isTooMuch({ before, lost }: AcceptedLoss): boolean {
   const { listLoss, listLossFew } = limits.publish;
   const few = Math.min(listLossFew, Math.ceil(before / 4));
-  if (lost <= Math.max(before * listLoss, few)) return;
-  throw new InvalidContentError(
-    `the list of projects of ${url} lost ${lost} of ${before} names at once: it is not believed`,
+  return lost > Math.max(before * listLoss, few);
+}
+
+export function lossError(url: string, { before, lost }: AcceptedLoss): InvalidContentError {
+  return new InvalidContentError(
+    `the list of projects of ${url} lost ${lost} of ${before} names at once: it is not believed, and the index stands still. Look at it; if they are really gone: fondue publish accept-loss`,
   );
 }

@@ -11,6 +11,7 @@ import type { IndexRecord } from '../../core/log/record.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { IndexMap } from '../../store/index-map/index-maps.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
+import type { AcceptedLoss } from '../administration.ts';
 import { DuePages } from './due-pages.ts';
 import { FirstImport } from './first-import.ts';
 import { createHintRate } from './hint-rate.ts';
@@ -204,6 +205,11 @@ export class UpstreamReading {
     this.#hinted.add(name);
     this.#due.add(name, 'hint');
     this.#deps.wake();
+  }
+
+  /** The names that the last list lost may go, this once. @throws InvalidContentError when none was refused for that */
+  acceptLoss(): AcceptedLoss {
+    return this.#watch.acceptLoss();
   }
 
   /** Everything that is under way has ended. */

@@ -4,15 +4,16 @@
  * succeeded stays the newest.
  */
 import type { Clock } from '../../core/clock.ts';
-import { InvalidNameError, UpstreamError } from '../../core/errors.ts';
+import { InvalidContentError, InvalidNameError, UpstreamError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { parseProjectName, type ProjectName } from '../../core/project-name.ts';
 import type { ConditionalListAnswer, PageValidators, Upstream } from '../../upstream/upstream.ts';
+import type { AcceptedLoss } from '../administration.ts';
 import { compareList, type ListNews } from './compare-list.ts';
 import type { KnownPages } from './known-pages.ts';
 import type { PoliteTurns } from './polite-turns.ts';
 import type { PublishedScope } from './published-scope.ts';
-import { checkLoss, type ReadList, readWholeList } from './read-list.ts';
+import { isTooMuch, lossError, type ReadList, readWholeList } from './read-list.ts';
 
 /** What a look found. */
 export interface Look {
@@ -65,6 +66,9 @@ export class UpstreamWatch {
   #noChangelogUntil = 0;
   #roundAt = 0;
   #hasList = true;
+  /** Why the last list was refused; and what a person said may be lost. */
+  #refused: AcceptedLoss | undefined;
+  #accepted = 0;
 
   constructor(deps: WatchDeps) {
     this.#deps = deps;
@@ -74,6 +78,16 @@ export class UpstreamWatch {
   /** Of the list that was read last. */
   get list(): ListFacts | undefined {
     return this.#list;
+  }
+
+  /** A list that lost as much as the last one is believed, once. @throws InvalidContentError when none was refused for that */
+  acceptLoss(): AcceptedLoss {
+    const refused = this.#refused;
+    if (refused === undefined)
+      throw new InvalidContentError('no list of projects is refused for the names that it lost');
+    // Some more may go until the list is read again.
+    this.#accepted = refused.lost + limits.publish.listLossFew;
+    return refused;
   }
 
   /** Pages say no serials, whatever the list does: only looking at them tells whether they changed. */
@@ -176,9 +190,16 @@ export class UpstreamWatch {
   async #believe(list: ReadList, url: string): Promise<ListNews> {
     const { known, quarantined } = this.#deps;
     const before = this.#list?.size;
-    if (before !== undefined) checkLoss(url, before, before - list.size);
     const news = await compareList(list, known);
-    checkLoss(url, news.known, Math.max(0, news.gone.length - quarantined()));
+    const losses = [
+      { before: before ?? 0, lost: before === undefined ? 0 : before - list.size },
+      { before: news.known, lost: Math.max(0, news.gone.length - quarantined()) },
+    ];
+    this.#refused = losses.filter(isTooMuch).sort((a, b) => b.lost - a.lost)[0];
+    if (this.#refused !== undefined && this.#refused.lost > this.#accepted)
+      throw lossError(url, this.#refused);
+    this.#refused = undefined;
+    this.#accepted = 0;
     return news;
   }
 

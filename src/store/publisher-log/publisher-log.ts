@@ -8,6 +8,7 @@ import type { Announcement } from '../../core/log/announcement.ts';
 import type { Checkpoint } from '../../core/log/checkpoint.ts';
 import type { IndexRecord } from '../../core/log/record.ts';
 import type { TreeProof } from '../../core/log/tree-proofs.ts';
+import type { VerifierKey } from '../../core/log/verifier-key.ts';
 
 export interface LogHead {
   readonly checkpoint: Checkpoint;
@@ -26,6 +27,8 @@ export type RecordDraft = Omit<IndexRecord, 'v' | 'bins' | 'previous'>;
 export interface PublisherLog extends AsyncDisposable {
   /** The name of its keys. */
   readonly origin: string;
+  /** Those that sign the next record, in the order of a head's announcements. */
+  readonly keys: readonly VerifierKey[];
   readonly size: number;
   /** The newest signed head; undefined while the log is empty. */
   readonly head: LogHead | undefined;
@@ -36,6 +39,8 @@ export interface PublisherLog extends AsyncDisposable {
   append(draft: RecordDraft): Promise<LogHead>;
   /** Finishes what an append that failed had stored, if it had; the head tells which record is the last. */
   recover(): Promise<LogHead | undefined>;
+  /** The others of {@link keys} sign no more. @throws RangeError for a key that does not sign */
+  signOnlyWith(key: VerifierKey): void;
   /** The record's bytes without the leaf's 0x00; undefined when there is none. */
   record(seq: number): Promise<Uint8Array | undefined>;
   /** That a record is in the log of `size` (default: all) records. @throws RangeError */

@@ -21,6 +21,7 @@ import {
 import type { Signer } from '../../core/log/signer-key.ts';
 import { type Tile, TILE_WIDTH } from '../../core/log/tiles.ts';
 import type { TreeProof } from '../../core/log/tree-proofs.ts';
+import type { VerifierKey } from '../../core/log/verifier-key.ts';
 import { Gate } from '../gate.ts';
 import type { LogFiles } from './log-files.ts';
 import type { LogHead, PublisherLog, RecordDraft } from './publisher-log.ts';
@@ -48,7 +49,7 @@ export interface SignedLogDeps {
 
 export class SignedLog implements PublisherLog {
   readonly #files: LogFiles;
-  readonly #signers: readonly [Signer, ...Signer[]];
+  #signers: readonly [Signer, ...Signer[]];
   readonly #place: string;
   readonly #turn = new Gate(1);
   readonly #readTile = (tile: Tile): Promise<Uint8Array> => readTile(this.#files, tile);
@@ -83,6 +84,16 @@ export class SignedLog implements PublisherLog {
 
   get origin(): string {
     return this.#signers[0].key.name;
+  }
+
+  get keys(): readonly VerifierKey[] {
+    return this.#signers.map(({ key }) => key);
+  }
+
+  signOnlyWith(key: VerifierKey): void {
+    const signer = this.#signers.find((one) => one.key.text === key.text);
+    if (signer === undefined) throw new RangeError(`${key.text} does not sign ${this.origin}`);
+    this.#signers = [signer];
   }
 
   get size(): number {

@@ -43,3 +43,8 @@ test('from direct to quorum: a newer absence ends the page, an older one does no
     if (serial > 0) assert.equal(directPageStands(page, gone(900, serial), 1000, 2000), false);
   }
 });
+
+test('what was seen at a time that is still to come has no age: it is as old as can be', () => {
+  assert.deepEqual(pageAge(day, 1000, false), { state: 'refused', ms: 2 * day - 1000 });
+  assert.equal(pageAge(day, 1000, true).state, 'aged');
+});

@@ -197,6 +197,9 @@ test("naming another publisher's key as successor does not let that one vote twi
   assert.equal(slots.name({ key: 'a', successor: 'a2', at: 3 }), 'known');
   assert.equal(slots.name({ key: 'b', successor: 'a2', at: 3 }), 'taken');
   assert.equal(slots.name({ key: 'a2', successor: 'a', at: 4 }), 'taken', 'no circles');
+  assert.equal(slots.name({ key: 'a2', successor: 'a2', at: 4 }), 'known', 'it signs what names it');
+  assert.equal(slots.successorIn('a'), 'a2');
+  assert.equal(slots.successorIn('b'), undefined);
 });
 
 test('after a rotation both keys sign for 7 days, then the new one; a back-dated record makes nothing young', () => {

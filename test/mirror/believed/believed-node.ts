@@ -67,7 +67,6 @@ export function createHeadDouble(clock: FakeClock): HeadDouble {
       yield* head.list;
     },
     version: () => String(version),
-    onAdvanced: () => () => undefined,
     retracted: (subject) => retracted.has(subject),
     async ownReading(project, reading, observedAt) {
       head.readings.push({ project, reading, observedAt });

@@ -90,7 +90,14 @@ test('a peer with other bytes costs the page nothing while the upstream has the 
 test('only bytes with the believed digest are read as a page', () => {
   const clock = createFakeClock();
   const page = somePage(clock, { serial: 7 });
-  const belief = { kind: 'page', ...page, length: page.bytes.length, since: 0, ...SOURCE } as const;
+  const belief = {
+    kind: 'page',
+    ...page,
+    length: page.bytes.length,
+    since: 0,
+    apiVersion: null,
+    ...SOURCE,
+  } as const;
   assert.equal(readBelievedPage(page.bytes, foo, belief, 'disk').files.length, 1);
   const other = somePage(clock, { serial: 7, files: [] });
   assert.throws(() => readBelievedPage(other.bytes, foo, belief, 'disk'), { code: 'INTEGRITY' });
@@ -137,7 +144,7 @@ test('many clients of one cold page share one flight', async () => {
 test('absent is said only when it is believed; unknown is never absent', async () => {
   const node = createBelievedNode();
   assert.equal((await node.project(foo)).kind, 'unknown');
-  node.head.put(foo, { kind: 'absent', since: node.clock.now() - 30_000 });
+  node.head.put(foo, { kind: 'absent', since: node.clock.now() - 30_000, floor: 0 });
   assert.deepEqual(await node.project(foo), {
     kind: 'absent',
     ageSeconds: 30,
@@ -179,7 +186,7 @@ test('after ten minutes a page is stale and the log is told; after a day it is r
   assert.equal(node.peersAsked.length, 0);
   // Its files go on.
   assert.notEqual(await node.kept(foo), undefined);
-  node.head.put(foo, { kind: 'absent', since: node.clock.now() - 24 * HOUR - 1 });
+  node.head.put(foo, { kind: 'absent', since: node.clock.now() - 24 * HOUR - 1, floor: 0 });
   assert.equal((await node.project(foo)).kind, 'unknown');
 });
 
@@ -235,7 +242,7 @@ test('a removed project is gone from memory with the next head', async () => {
   await node.hold(page);
   node.believe(page);
   isPage(await node.project(foo));
-  node.head.put(foo, { kind: 'absent', since: node.clock.now() });
+  node.head.put(foo, { kind: 'absent', since: node.clock.now(), floor: 0 });
   assert.equal(node.freshProject?.(foo), undefined);
   assert.equal((await node.project(foo)).kind, 'absent');
   assert.equal(await node.kept(foo), undefined);
@@ -421,7 +428,7 @@ test('after direct mode a page that was read there stays until the quorum reache
   await node.hold(reached);
   node.believe(reached);
   assert.deepEqual(filenames(await node.project(foo)), []);
-  node.head.put(foo, { kind: 'absent', since: clock.now() });
+  node.head.put(foo, { kind: 'absent', since: clock.now(), floor: 0 });
   assert.equal((await node.project(foo)).kind, 'absent');
 
   const late = start();

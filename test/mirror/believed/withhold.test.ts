@@ -69,7 +69,7 @@ test('a held file of a removed or emptied project is absent; one that an aged pa
   assert.equal(await kind(), 'file');
   node.believe(empty, hour);
   assert.equal(await kind(), 'absent');
-  node.head.put(foo, { kind: 'absent', since: node.clock.now() - hour });
+  node.head.put(foo, { kind: 'absent', since: node.clock.now() - hour, floor: 0 });
   assert.equal(await kind(), 'absent');
   node.head.put(parseProjectName('foo'), { kind: 'unknown', reason: 'nobody agrees' });
   assert.equal(await kind(), 'file');

@@ -21,7 +21,7 @@ test('a follower believes what two of three publishers say, by gossip and by del
     START,
     'https://files.example',
   ]);
-  assert.deepEqual(await one.believes('none'), { kind: 'absent', since: START });
+  assert.deepEqual(await one.believes('none'), { kind: 'absent', since: START, floor: 0 });
 
   await world.clock.advance(60_000);
   await nodes[0]?.says({ set: { foo: pair(7) } });

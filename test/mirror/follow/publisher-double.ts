@@ -7,9 +7,9 @@ import { BINS, type IndexEntry } from '../../../src/core/index-map/index-entry.t
 import { MerkleTree } from '../../../src/core/index-map/merkle-tree.ts';
 import { leafHash } from '../../../src/core/index-map/tree-hash.ts';
 import { encodeNames, digestOfNames } from '../../../src/core/index-map/name-list.ts';
-import { encodeAnnouncement } from '../../../src/core/log/announcement.ts';
+import { decodeAnnouncement, encodeAnnouncement } from '../../../src/core/log/announcement.ts';
 import { formatCheckpoint } from '../../../src/core/log/checkpoint.ts';
-import { signNote } from '../../../src/core/log/note.ts';
+import { parseNote, signNote } from '../../../src/core/log/note.ts';
 import { encodeRecord, type IndexRecord, recordDigest } from '../../../src/core/log/record.ts';
 import type { Signer } from '../../../src/core/log/signer-key.ts';
 import { parseProjectName, type ProjectName } from '../../../src/core/project-name.ts';
@@ -50,6 +50,8 @@ export interface PublisherDouble {
   sign(says: Says): Promise<Uint8Array>;
   /** Of the head after so many records. */
   announcement(size?: number): Uint8Array;
+  /** The newest head, signed by another key. */
+  cosigned(by: Signer): Uint8Array;
   /** With the same key, and the first `size` records: another history from there on. */
   fork(size: number): Promise<PublisherDouble>;
   /** Leaf hashes (served from now on) and root of the map with other bytes for one bin. */
@@ -141,6 +143,10 @@ async function makeDouble(
     records,
     lists,
     sign,
+    cosigned(by) {
+      const { checkpoint, ...rest } = decodeAnnouncement(heads.at(-1) as Uint8Array);
+      return encodeAnnouncement({ ...rest, checkpoint: signNote(parseNote(checkpoint).text, [by]) });
+    },
     announcement: (size = heads.length) => heads[size - 1] as Uint8Array,
     async withBin(number, bin) {
       const leaves = Buffer.from(map.leaves());

@@ -133,6 +133,44 @@ test('a delta that does not lead to the signed root is its publisher’s fault, 
   await one.close();
 });
 
+test('a delta that does not lead to the signed root is refused once, however long the whole map is not to be had', async () => {
+  const world = createFollowWorld();
+  const { doubles, nodes, names } = await threePublishers(world, { foo: pair(1) });
+  const near = await world.follower(policyOf(2, doubles), { connected: names });
+  const far = await world.follower(policyOf(2, doubles), { connected: [near.peerId] });
+  await world.clock.advance(31_000);
+  await world.settle();
+  assert.equal(far.follower.status().voters[0]?.seq, 0);
+  // `near` has the log and not the map: nobody gives it.
+  for (const name of names) world.disconnect(near.peerId, name);
+  const mapless = world.serve(
+    doubles[0],
+    'mapless',
+    (handler) =>
+      async function* (peer, request, signal) {
+        const { q } = decodeIndexRequest(request);
+        if (q !== 'object' && q !== 'bins') yield* handler(peer, request, signal);
+      },
+  );
+  world.connect(near.peerId, mapless.peerId);
+  const wrong = encodeDelta({ set: [{ name: parseProjectName('bar'), ...pair(3) }], del: [], turned: [] });
+  await mapless.says({ set: { foo: pair(2) }, delta: wrong });
+  await world.clock.advance(120_000);
+  for (const one of [near, far]) {
+    assert.equal(one.refused()['DELTA_WRONG_ROOT'], 1);
+    assert.deepEqual(blamesOf(one, 'DELTA_WRONG_ROOT'), ['publisher']);
+    assert.equal(one.follower.status().voters[0]?.seq, 0);
+  }
+  world.connect(near.peerId, nodes[0].peerId);
+  for (let round = 0; round < 3; round++) {
+    await world.clock.advance(31_000);
+    await world.settle();
+  }
+  for (const one of [near, far]) assert.equal(one.follower.status().voters[0]?.seq, 1);
+  await near.close();
+  await far.close();
+});
+
 test('a delta that is not the record’s is its sender’s fault, and another peer is asked', async () => {
   const world = createFollowWorld();
   const { doubles, names } = await threePublishers(world, { foo: pair(1) });

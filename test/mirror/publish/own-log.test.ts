@@ -106,6 +106,8 @@ describe('a publisher that is killed', () => {
   function dying(log: PublisherLog): PublisherLog {
     return {
       origin: log.origin,
+      keys: log.keys,
+      signOnlyWith: (key) => log.signOnlyWith(key),
       get size() {
         return log.size;
       },

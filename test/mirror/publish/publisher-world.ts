@@ -11,6 +11,7 @@ import {
   createPublisher,
   type Publisher,
   type PublisherDeps,
+  type PublisherOptions,
 } from '../../../src/mirror/publish/publisher.ts';
 import { createPublisherState } from '../../../src/mirror/publish/publisher-state.ts';
 import { readAll } from '../../../src/mirror/read-fully.ts';
@@ -19,7 +20,7 @@ import { createMemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { createMemoryLogFiles } from '../../../src/store/publisher-log/log-files.ts';
 import { openMemoryPublisherLog } from '../../../src/store/publisher-log/open-publisher-log.ts';
 import { createFakeClock, type FakeClock } from '../../support/fake-clock.ts';
-import { createMemoryLevel } from '../../support/memory-level.ts';
+import { createMemoryLevel } from '../../../src/store/memory-level.ts';
 import { FakeIndex, type FakeIndexOptions, INDEX } from './fake-index.ts';
 
 export interface WorldOptions extends FakeIndexOptions {
@@ -71,7 +72,12 @@ export async function createWorld(options: WorldOptions = {}) {
       if (log.head === undefined) throw new Error('nothing was signed');
       return log.head.record;
     },
-    async start(more: Partial<PublisherDeps> = {}, projects = options.projects): Promise<void> {
+    logFiles,
+    async start(
+      more: Partial<PublisherDeps> = {},
+      projects = options.projects,
+      keys: PublisherOptions['keys'] = [signer.key],
+    ): Promise<void> {
       publisher = await createPublisher(
         {
           upstream: index.upstream(),
@@ -93,7 +99,7 @@ export async function createWorld(options: WorldOptions = {}) {
           ...more,
         },
         {
-          keys: [signer.key],
+          keys,
           upstreamUrl: INDEX,
           projects: projects?.map(parseProjectName),
           interval: options.interval ?? MINUTE,
