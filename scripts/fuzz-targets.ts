@@ -82,6 +82,8 @@ import {
 } from '../test/core/log/arbitraries.ts';
 import { createTestTree, type TestTree } from '../test/support/test-tree.ts';
 import type { Reading, Target } from './fuzz-case.ts';
+import { frameTargets } from './fuzz-frames.ts';
+import { nameProofTarget } from './fuzz-name-proof.ts';
 
 const alice = signerOf('alice.example/log', 1);
 const bob = signerOf('bob.example/log', 2);
@@ -510,6 +512,8 @@ export const targets: readonly Target[] = [
   { name: 'bundle', format: 'cbor', refusals: log, valid: fc.record({ announcement: blob, proof: blob }).map(encodeBundle), read: (bytes) => ({ again: encodeBundle(decodeBundle(bytes)) }) },
   { name: 'page-json', format: 'json', head: () => 1, refusals: [InvalidContentError], valid: vectorsOf('json'), read: readPage },
   { name: 'page-html', format: 'text', head: () => 1, refusals: [InvalidContentError], valid: vectorsOf('html'), read: readPage },
+  nameProofTarget,
+  ...frameTargets,
 ]; // prettier-ignore
 
 function isKnown(note: Uint8Array): boolean {

@@ -160,6 +160,14 @@ test('metrics count facts under fixed labels and read the status', async () => {
   node.facts.emit('integrity:mismatch', { digest, actual: 'y', source: 'peer:12D3KooWLiar' });
   node.facts.emit('page:refreshed', { project, changed: true });
   node.facts.emit('served:bytes', { source: 'disk', bytes: 1234 });
+  node.facts.emit('record:refused', {
+    origin: 'a.example',
+    code: 'LOG_FORKED',
+    message: 'two heads',
+    peerId: undefined,
+    blame: 'publisher',
+  });
+  node.facts.emit('misconduct:proven', { origin: 'a.example', kind: 'fork', digest });
   await node.ask('/simple/secret-project/');
   const { text, headers } = await node.ask('/metrics');
   assert.match(headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/);
@@ -172,6 +180,8 @@ test('metrics count facts under fixed labels and read the status', async () => {
     'fondue_served_bytes_total{source="disk"} 1234',
     'fondue_http_requests_total{route="page",status="404"} 1',
     'fondue_http_request_seconds_count{route="page"} 1',
+    'fondue_index_refused_total{code="LOG_FORKED",blame="publisher"} 1',
+    'fondue_index_misconduct_total{kind="fork"} 1',
     'fondue_store_bytes 4200000000',
     'fondue_upstream_reachable 1',
   ])
