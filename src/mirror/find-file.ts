@@ -73,6 +73,9 @@ export function createFindFile(deps: FindFileDeps): FindFile {
     match: Match,
     patience: Patience,
   ): Promise<Found | 'absent' | { reason: string }> {
+    // Another client's request may have brought it while the catalog was asked: one request is enough for both.
+    const here = inMemory([project], match);
+    if (here !== undefined) return here;
     const last = rechecked.get(project);
     const recent = last !== undefined && clock.monotonic() - last < limits.freshness.lackRecheck;
     const answer = await pages.project(project, { ...patience, noCache: !recent });

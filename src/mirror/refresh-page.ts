@@ -167,11 +167,12 @@ export function createPageFlights(deps: PageFlightsDeps): PageFlights {
       if (running !== undefined) return running;
       if (flights.size >= limits.freshness.flights || closing.signal.aborted) return undefined;
       const trouble = Promise.withResolvers<void>();
+      const startedAt = clock.monotonic();
       const end = fly(project, state, options.noCache ?? false, trouble.resolve).finally(() =>
         flights.delete(project),
       );
       void end.then(() => trouble.resolve());
-      const flight: Flight = { end, trouble: trouble.promise, startedAt: clock.monotonic() };
+      const flight: Flight = { end, trouble: trouble.promise, startedAt };
       flights.set(project, flight);
       return flight;
     },

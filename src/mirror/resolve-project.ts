@@ -146,7 +146,12 @@ export function createResolveProject(
     async project(project, patience = {}) {
       patience.signal?.throwIfAborted();
       if (deps.isPrivate(project)) return { kind: 'absent', ageSeconds: 0, freshSeconds: 0 };
-      const state = pages.peek(project) ?? (await pages.get(project));
+      const since = flights.running(project)?.startedAt ?? clock.monotonic();
+      const here = pages.peek(project);
+      const state = here ?? (await pages.get(project));
+      // The upstream may have answered another client while the catalog was asked: one request is enough for both.
+      if (here === undefined && state?.checked !== undefined && state.checked.monotonic >= since)
+        return answer(project, state, 'upstream');
       const servable =
         state !== undefined && (state.kind === 'page' || state.age.age() <= limits.freshness.absenceKept);
       if (servable && freshLeft(state, clock, pageTtl) > 0 && (offline || patience.noCache !== true))

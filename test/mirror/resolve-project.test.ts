@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseProjectName } from '../../src/core/project-name.ts';
 import type { ProjectAnswer } from '../../src/mirror/mirror.ts';
+import type { Catalog } from '../../src/store/catalog.ts';
+import { createMemoryCatalog } from '../../src/store/memory-catalog.ts';
 import {
   absentAnswer,
   createPageNode,
@@ -334,6 +336,38 @@ test('clients of one name share one request, and it outlives them', async () => 
   await node.clock.advance(0);
   assert.equal(page(await node.project(foo)).source, 'disk');
   assert.equal(node.upstream.calls.length, 1);
+});
+
+test('who still waits for the catalog when the upstream has answered another needs no request of its own', async () => {
+  const memory = createMemoryCatalog();
+  const gate = Promise.withResolvers<void>();
+  let looks = 0;
+  const catalog: Catalog = {
+    ...memory,
+    async page(project) {
+      if (++looks === 2) await gate.promise;
+      return memory.page(project);
+    },
+  };
+  const node = createPageNode({ catalog });
+  const reply = Promise.withResolvers<void>();
+  node.upstream.answer = async () => {
+    await reply.promise;
+    return pageAnswer(node.clock, { serial: 10 });
+  };
+  const first = node.project(foo);
+  await node.clock.advance(10);
+  assert.equal(node.upstream.calls.length, 1);
+  const second = node.project(foo, { noCache: true });
+  await node.clock.advance(10);
+  reply.resolve();
+  page(await first);
+  gate.resolve();
+  assert.equal(page(await second).source, 'upstream');
+  assert.equal(node.upstream.calls.length, 1);
+  await node.clock.advance(10);
+  page(await node.project(foo, { noCache: true }));
+  assert.equal(node.upstream.calls.length, 2);
 });
 
 test('a request ends with its own limit of 60 s', async () => {
