@@ -286,6 +286,8 @@ export const limits = {
   network: {
     connections: 40,
     connectionsServer: 2000,
+    /** With fewer peers than this the network is walked for more. */
+    connectionsWanted: 16,
     inboundShare: 0.6,
     outboundKept: 8,
     inboundPerSubnet: 8,
@@ -307,11 +309,15 @@ export const limits = {
     earlyStreams: 64,
     housekeeping: 15 * second,
     duplicateGrace: 500,
+    /** Two connections to a peer are left alone for so long: one that dials back is closed before. */
+    duplicateAge: 6 * second,
 
     dialsHostEvery: 10 * second,
     dialMinPort: 1024,
     wrongIdentityKept: 24 * hour,
     addressBytes: 128,
+    /** Texts of addresses whose meaning is kept. */
+    addressesRead: 4096,
     addressesPerPeer: 8,
     /** Peers in the peer store; the one not heard of for longest goes first. */
     peersKept: 10_000,
@@ -319,6 +325,10 @@ export const limits = {
     peerAge: 25 * hour,
     /** How often a peer's addresses are marked as seen anew: js-libp2p never does. */
     addressRefresh: hour,
+    /** How long a peer's protocols and addresses that were merged are not merged again, of how many peers, and how many each. */
+    mergedKept: 10 * minute,
+    peersMerged: 1000,
+    mergedParts: 64,
 
     askedOthers: 8,
     /** With more peers than this a newcomer's control stream is opened when it is first asked. */
@@ -375,6 +385,9 @@ export const limits = {
     reseedFirst: 5 * second,
     reseedFewPeers: 4,
     reseedBootstrapEvery: 4,
+    /** Rounds without a look-up after one that brought nobody: doubling to this, with few peers and with more. */
+    reseedRestFew: 4,
+    reseedRest: 16,
     reseedDialTime: 10 * second,
     reseedLookUpTime: 30 * second,
     /** How long a dialled peer may take into the routing table before the look-up begins without it. */
@@ -391,6 +404,18 @@ export const limits = {
     ban: 24 * hour,
     bans: 4096,
     dialableFor: hour,
+
+    /** Dialling back who dialled us, so that it learns whether it can be dialled: seldom, strangers decide on it. */
+    dialBackEvery: 3 * second,
+    dialBackTime: 5 * second,
+    dialBackAgain: hour,
+    /** Whom we reached: before `dialableFor` is over there. */
+    dialBackRenew: 45 * minute,
+    dialBacksAtOnce: 2,
+    dialBackWindow: minute,
+    dialBacksPerWindow: 6,
+    /** Of one /24 (/48), in `dialBackAgain`. */
+    dialBacksPerSubnet: 4,
 
     /** A thread of the network that ended begins anew after this, doubling with each that did not live as long as the longest. */
     threadPause: second,
@@ -609,6 +634,12 @@ export const limits = {
     /** Records and deltas of a voter are kept this long for others; a follower further behind compares leaf hashes. */
     recordsKept: 25 * hour,
     rangeRecords: 20_000,
+    /** Of a range's records, and of deltas that are held at once: beyond these a proof, and the leaf hashes, take less. */
+    rangeBytes: 64 * MiB,
+    deltaBytes: 8 * MiB,
+    /** A map in which so many bins are others waits so long for the other publishers to be read as late (about 160,000 names). */
+    largeBins: 60_000,
+    largeWait: 2 * minute,
     /** Leaf hashes of so many past records can be made and given. */
     leavesKept: 16,
     /** A head whose records cannot be had is tried again after this, doubling up to the longest. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../../src/core/limits.ts';
+import { createConnectionLimits } from '../../src/network/libp2p/connection-limits.ts';
 import { admitInbound, surplus } from '../../src/network/libp2p/connection-quota.ts';
 import type { ConnectionView } from '../../src/network/libp2p/connection-quota.ts';
 import { duplicates } from '../../src/network/libp2p/duplicate-connections.ts';
@@ -125,5 +126,75 @@ describe('two connections between two peers', () => {
   it('are left alone while the one that would stay is not open', () => {
     assert.deepEqual(duplicates('A', 'B', [connections[1]]), []);
     assert.deepEqual(duplicates('A', 'B', [{ ...connections[0], status: 'closing' }, connections[1]]), []);
+  });
+});
+
+describe('a connection that dials back', () => {
+  /** Connections of a node with the smallest id, all of them idle since they were opened. */
+  function limited(peers: number) {
+    const clock = createFakeClock();
+    const ended: string[] = [];
+    const connections: { id: string; openedAt: number; remotePeer: string; direction: string }[] = [];
+    let onOpen: (event: { detail: unknown }) => void = () => undefined;
+    const connectionLimits = createConnectionLimits({
+      clock,
+      activity: {
+        watch: () => undefined,
+        idleFor: (connection) => clock.monotonic() - (connection as unknown as { openedAt: number }).openedAt,
+      },
+      handshakes: createHandshakeLimits(clock),
+      max: peers,
+      isLanAddress: () => false,
+      isKnownHost: () => false,
+      isProtected: () => false,
+    });
+    connectionLimits.start({
+      peerId: 'A',
+      getConnections: (peer?: string) =>
+        connections.filter(({ remotePeer }) => remotePeer === (peer ?? remotePeer)),
+      addEventListener: (_name: string, listener: typeof onOpen) => (onOpen = listener),
+    } as never);
+    const open = (id: string, remotePeer: string, direction: 'inbound' | 'outbound'): void => {
+      const end = (): void => {
+        ended.push(id);
+        connections.splice(connections.indexOf(connection), 1);
+      };
+      const connection = {
+        id,
+        remotePeer,
+        direction,
+        status: 'open',
+        openedAt: clock.monotonic(),
+        remoteAddr: `/ip4/93.184.216.34/tcp/${50_000 + connections.length}`,
+        abort: end,
+        close: async () => end(),
+      };
+      connections.push(connection);
+      onOpen({ detail: connection });
+    };
+    for (let i = 0; i < peers; i++) open(`first of B${i}`, `B${i}`, 'inbound');
+    return { clock, ended, open, connectionLimits };
+  }
+
+  it('costs nobody the place', async () => {
+    const { clock, ended, open } = limited(10);
+    await clock.advance(60_000);
+    open('back', 'B3', 'outbound');
+    assert.deepEqual(ended, []);
+    open('one more', 'C', 'outbound');
+    assert.equal(ended.length, 1);
+  });
+
+  it('has six seconds before the one that stays is chosen, whenever the house is kept', async () => {
+    for (let late = 0; late <= limits.network.housekeeping; late += 500) {
+      const { clock, ended, open, connectionLimits } = limited(1);
+      await clock.advance(30_000 + late);
+      open('back', 'B0', 'outbound');
+      await clock.advance(limits.network.dialBackTime);
+      assert.deepEqual(ended, [], `opened ${late} ms after the house was kept`);
+      await clock.advance(limits.network.duplicateAge);
+      assert.deepEqual(ended, ['first of B0'], 'a second connection that stays is chosen by the ids');
+      connectionLimits[Symbol.dispose]();
+    }
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { limits } from '../../src/core/limits.ts';
 import { createReseed } from '../../src/network/libp2p/reseed.ts';
 import type { ReseedTarget } from '../../src/network/libp2p/reseed.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -135,6 +136,29 @@ describe('the re-seed loop', () => {
     world.networks = 'café';
     await clock.advance(10_000);
     assert.equal(dials.length, before + 1, 'the network changed');
+  });
+
+  it('walks without a dial while peers are fewer than wanted, and less and less often when that brings nobody', async () => {
+    const { clock, world, dials, log, reseed } = loop({ peers: 2, bootstraps: [target('seed')] });
+    world.connected.add('seed');
+    const walksIn = async (ms: number): Promise<number> => {
+      const before = log.length;
+      await clock.advance(ms);
+      return log.length - before;
+    };
+    reseed.start();
+    assert.ok((await walksIn(60_000)) >= 2, 'soon, with the bootstraps alone');
+    await walksIn(20 * 60_000);
+    const alone = await walksIn(30 * 60_000);
+    assert.ok(alone >= 8 && alone <= 11, `${alone} in half an hour with two peers`);
+    world.all = 10;
+    assert.ok((await walksIn(2 * 60_000)) >= 2, 'anew when there are more peers');
+    await walksIn(60 * 60_000);
+    assert.ok((await walksIn(60 * 60_000)) <= 6, 'and seldom when they are all there are');
+    world.all = limits.network.connectionsWanted;
+    assert.equal(await walksIn(60 * 60_000), 0);
+    assert.deepEqual(dials, []);
+    await reseed[Symbol.asyncDispose]();
   });
 
   it('leaves the bootstraps to others once it has 8 other peers', async () => {

@@ -1,5 +1,5 @@
 /**
- * libp2p's peer store with three repairs. It stands in for the store inside libp2p (as the component `peerStore`), so that
+ * libp2p's peer store with four repairs. It stands in for the store inside libp2p (as the component `peerStore`), so that
  * identify and kad-dht write through it.
  *
  * - At most 8 addresses a peer, of at most 128 bytes, and only such as we would dial: stock kad-dht stored 1,000.
@@ -7,6 +7,9 @@
  *   addresses of a peer that re-announces itself every 10 h would be gone, and with them its provider records.
  * - `get` of a peer that has provider records but was dropped gives an empty peer: GET_PROVIDERS would throw, and one dead
  *   provider would hide the live ones.
+ *
+ * - What a peer was merged with in the last minutes is not written again: libp2p merges the protocol of every stream, and
+ *   the DHT every address of every answer, each time reading, coding and writing the whole peer.
  *
  * Keep-alive tags are dropped: whom to dial again is the re-seed loop's business.
  */
@@ -26,6 +29,8 @@ export interface BoundedPeerStoreOptions {
 export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOptions): PeerStore {
   const { clock, self } = options;
   const refreshed = createExpiringMap<true>(clock, limits.network.peersKept);
+  /** By peer: protocols and addresses that were merged lately, and by nothing replaced since. */
+  const merged = createExpiringMap<Set<string>>(clock, limits.network.peersMerged);
   /** Writes of one peer in order: a refresh writes everything that was read just before. */
   const writing = new Map<string, Promise<unknown>>();
 
@@ -77,6 +82,29 @@ export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOption
     });
   };
 
+  /** Forgets what was merged before a write that may replace it. */
+  const replace = <T>(id: PeerId, write: () => Promise<T>): Promise<T> => {
+    merged.delete(id.toString());
+    return write().finally(() => merged.delete(id.toString()));
+  };
+
+  const merge = async (id: PeerId, data: PeerData, abort?: AbortOptions): Promise<Peer> => {
+    const write = (): Promise<Peer> => update(id, data, (bounded) => inner.merge(id, bounded, abort));
+    const parts = partsOf(data);
+    if (parts === undefined || id.equals(self)) return await write();
+    const key = id.toString();
+    const known = merged.get(key);
+    if (known !== undefined && parts.every((part) => known.has(part))) {
+      const peer = await inner.get(id, abort).catch(() => undefined);
+      if (peer !== undefined) return peer;
+    }
+    const peer = await write();
+    const all = merged.get(key);
+    if (all === undefined) merged.set(key, new Set(parts), limits.network.mergedKept);
+    else if (all.size < limits.network.mergedParts) for (const part of parts) all.add(part);
+    return peer;
+  };
+
   const get = async (id: PeerId, abort?: AbortOptions): Promise<Peer> => {
     try {
       return await inner.get(id, abort);
@@ -89,18 +117,26 @@ export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOption
   return {
     forEach: (fn, query) => inner.forEach(fn, query),
     all: (query) => inner.all(query),
-    delete: (id, abort) => inOrder(id, () => inner.delete(id, abort)),
+    delete: (id, abort) => replace(id, () => inOrder(id, () => inner.delete(id, abort))),
     has: (id, abort) => inner.has(id, abort),
     get,
     async getInfo(id, abort) {
       const peer = await get(id, abort);
       return { id: peer.id, multiaddrs: peer.addresses.map(({ multiaddr }) => multiaddr) };
     },
-    save: (id, data, abort) => update(id, data, (bounded) => inner.save(id, bounded, abort)),
-    patch: (id, data, abort) => update(id, data, (bounded) => inner.patch(id, bounded, abort)),
-    merge: (id, data, abort) => update(id, data, (bounded) => inner.merge(id, bounded, abort)),
+    save: (id, data, abort) =>
+      replace(id, () => update(id, data, (bounded) => inner.save(id, bounded, abort))),
+    patch: (id, data, abort) =>
+      replace(id, () => update(id, data, (bounded) => inner.patch(id, bounded, abort))),
+    merge,
     consumePeerRecord: (bytes, arg) => inner.consumePeerRecord(bytes, arg),
   };
+}
+
+/** What a merge of only protocols or only addresses adds; undefined for any other. */
+function partsOf({ protocols, multiaddrs, ...rest }: PeerData): readonly string[] | undefined {
+  if (Object.values(rest).some((value) => value !== undefined)) return undefined;
+  return [...(protocols ?? []), ...(multiaddrs ?? []).map((ma) => ma.toString())];
 }
 
 /** The first 8 different addresses. */

@@ -3,6 +3,7 @@
  * started; the caller wires what listens to it.
  */
 import type { NetworkInterfaceInfo } from 'node:os';
+import type { ICryptoInterface } from '@chainsafe/libp2p-noise';
 import { tcp } from '@libp2p/tcp';
 import type { ComponentLogger, PrivateKey } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
@@ -46,6 +47,7 @@ export interface BuildOptions {
 
 export interface BuildDeps {
   readonly logger?: ComponentLogger | undefined;
+  readonly noiseCrypto?: ICryptoInterface | undefined;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly privateKey: PrivateKey;
@@ -145,6 +147,7 @@ export async function buildNode(options: BuildOptions, deps: BuildDeps): Promise
   node = await createNode({
     randomness: deps.randomness,
     logger: deps.logger,
+    noiseCrypto: deps.noiseCrypto,
     privateKey: deps.privateKey,
     listen: options.listen.map((text) => multiaddr(text).toString()),
     datastore,

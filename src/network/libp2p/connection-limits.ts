@@ -34,13 +34,15 @@ export function createConnectionLimits(deps: ConnectionLimitsDeps): ConnectionLi
   const { clock, activity } = deps;
   let libp2p: Libp2p | undefined;
   let timer: Timer | undefined;
+  const openedAt = new WeakMap<Connection, number>();
 
-  const views = (): ConnectionView[] =>
+  const views = (): (ConnectionView & { readonly alone: boolean })[] =>
     (libp2p?.getConnections() ?? []).map((connection) => {
       const address = connection.remoteAddr.toString();
       return {
         id: connection.id,
         direction: connection.direction,
+        alone: (libp2p?.getConnections(connection.remotePeer).length ?? 0) < 2,
         publicSubnet: publicSubnetOf(address),
         protected: deps.isProtected(connection.remotePeer.toString(), address),
         idleFor: activity.idleFor(connection),
@@ -52,12 +54,16 @@ export function createConnectionLimits(deps: ConnectionLimitsDeps): ConnectionLi
     connection?.abort(new Error(why));
   };
   const trim = (): void => {
-    const victim = surplus(views(), deps.max);
+    // A second connection that we opened to a peer dials back, and ends soon: nobody goes for it.
+    const counted = views().filter(({ direction, alone }) => alone || direction === 'inbound');
+    const victim = surplus(counted, deps.max);
     if (victim !== undefined) close(victim, 'more connections than wanted');
   };
   const closeDuplicates = (peer: Connection['remotePeer']): void => {
     if (libp2p === undefined) return;
     const connections = libp2p.getConnections(peer);
+    const now = clock.monotonic();
+    if (connections.some((one) => now - (openedAt.get(one) ?? now) < limits.network.duplicateAge)) return;
     for (const loser of duplicates(libp2p.peerId.toString(), peer.toString(), connections)) {
       // One that is busy is looked at again by the housekeeping.
       if (activity.idleFor(loser) >= limits.network.duplicateGrace) {
@@ -90,9 +96,10 @@ export function createConnectionLimits(deps: ConnectionLimitsDeps): ConnectionLi
     start(node) {
       libp2p = node;
       node.addEventListener('connection:open', ({ detail }) => {
+        openedAt.set(detail, clock.monotonic());
         trim();
         if (node.getConnections(detail.remotePeer).length < 2) return;
-        clock.setTimer(() => closeDuplicates(detail.remotePeer), limits.network.duplicateGrace * 2);
+        clock.setTimer(() => closeDuplicates(detail.remotePeer), limits.network.duplicateAge);
       });
       keepHouse();
     },

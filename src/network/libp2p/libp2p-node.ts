@@ -3,6 +3,7 @@
  * "How js-libp2p really behaves"). Made stopped: what listens to it is wired first.
  */
 import { noise } from '@chainsafe/libp2p-noise';
+import type { ICryptoInterface } from '@chainsafe/libp2p-noise';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { identify, identifyPush } from '@libp2p/identify';
 import type { Identify, IdentifyPush } from '@libp2p/identify';
@@ -57,6 +58,8 @@ export interface TransportFactory {
 export interface NodeOptions {
   /** In place of libp2p's own, which `DEBUG` turns on. */
   readonly logger?: ComponentLogger | undefined;
+  /** In place of Noise's ciphers. */
+  readonly noiseCrypto?: ICryptoInterface | undefined;
   readonly randomness: Randomness;
   readonly privateKey: PrivateKey;
   readonly listen: readonly string[];
@@ -89,7 +92,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     // Provider records live 24 h but give no address once these ages have passed: 1 h and 6 h by default.
     peerStore: { maxAddressAge: network.peerAge, maxPeerAge: network.peerAge },
     transports: [options.transport as (components: unknown) => Transport],
-    connectionEncrypters: [noise({ crypto: createNoiseCrypto(options.randomness) })],
+    connectionEncrypters: [noise({ crypto: options.noiseCrypto ?? createNoiseCrypto(options.randomness) })],
     streamMuxers: [
       yamux({
         // Its ping also measures the round trip by which windows grow: without one they stay at 256 KiB.

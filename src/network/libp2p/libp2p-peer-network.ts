@@ -4,6 +4,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import type { NetworkInterfaceInfo } from 'node:os';
+import type { ICryptoInterface } from '@chainsafe/libp2p-noise';
 import type { ComponentLogger, PrivateKey } from '@libp2p/interface';
 import type { Datastore } from 'interface-datastore';
 import { deadline } from '../../core/clock.ts';
@@ -29,6 +30,7 @@ import { createMdnsDialer } from './mdns-dialer.ts';
 import { openNetworkStorage } from './network-storage.ts';
 import { networkStatus } from './network-status.ts';
 import { createNodeCalls, recordKeyOf, withoutPeerId } from './node-calls.ts';
+import { createNodeDialBack } from './node-dial-back.ts';
 import { createNodeReseed } from './node-reseed.ts';
 import { createUpkeep } from './node-upkeep.ts';
 import { createPeerDirectory } from './peer-directory.ts';
@@ -64,6 +66,8 @@ export interface Libp2pNetworkDeps {
   readonly privateKey?: PrivateKey | undefined;
   /** In place of libp2p's own. */
   readonly logger?: ComponentLogger | undefined;
+  /** In place of Noise's ciphers. */
+  readonly noiseCrypto?: ICryptoInterface | undefined;
   /** In place of TCP. */
   readonly transport?: TransportFactory | undefined;
   readonly interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>;
@@ -99,6 +103,7 @@ export async function createLibp2pPeerNetwork(
       bans,
       remembered,
       logger: deps.logger,
+      noiseCrypto: deps.noiseCrypto,
       privateKey: storage.privateKey,
       datastore: storage.datastore,
       transport: deps.transport,
@@ -233,6 +238,8 @@ export async function createLibp2pPeerNetwork(
   });
   const reseed = stack.use(createNodeReseed({ clock, randomness }, { built, calls, remembered, directory }));
 
+  const dialBack = stack.use(createNodeDialBack({ clock, randomness }, { built, calls }));
+
   await blobs.ready;
   await index?.register();
   await directory.start(node);
@@ -242,6 +249,7 @@ export async function createLibp2pPeerNetwork(
   upkeep.start();
   announcer.start();
   reseed.start();
+  dialBack.start();
 
   const open = stack.move();
   return {

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { limits } from '../../core/limits.ts';
 
 export interface PeerAddress {
   readonly kind: 'ip' | 'dns';
@@ -19,8 +20,27 @@ export type Zone = 'loopback' | 'private' | 'public' | 'unusable';
 
 const hostProtocols = new Set(['ip4', 'ip6', 'dns', 'dns4', 'dns6']);
 
+/**
+ * Each rule reads the same addresses again, 300 times for each new connection: what was read lately is kept. Longer texts
+ * are no address that anybody dials, and would fill it.
+ */
+function remember<T>(read: (text: string) => T): (text: string) => T {
+  const kept = new Map<string, T>();
+  return (text) => {
+    const known = kept.get(text);
+    if (known !== undefined || kept.has(text)) return known as T;
+    const result = read(text);
+    if (text.length > limits.network.addressBytes) return result;
+    if (kept.size >= limits.network.addressesRead) kept.clear();
+    kept.set(text, result);
+    return result;
+  };
+}
+
 /** Undefined for anything but `/ip4|ip6|dns|dns4|dns6/<host>/tcp/<port>`, with or without `/p2p/<id>`. */
-export function parsePeerAddress(text: string): PeerAddress | undefined {
+export const parsePeerAddress: (text: string) => PeerAddress | undefined = remember(readPeerAddress);
+
+function readPeerAddress(text: string): PeerAddress | undefined {
   const [empty, protocol = '', host = '', tcp, portText = '', p2p, peerId, ...rest] = text.split('/');
   if (empty !== '' || tcp !== 'tcp' || rest.length > 0 || !hostProtocols.has(protocol)) return undefined;
   if (p2p !== undefined && (p2p !== 'p2p' || peerId === undefined || peerId === '')) return undefined;
@@ -42,7 +62,9 @@ function canonicalIp(host: string): string {
 }
 
 /** Where an IP address lies. */
-export function zoneOf(host: string): Zone {
+export const zoneOf: (host: string) => Zone = remember(readZone);
+
+function readZone(host: string): Zone {
   const range = ipaddr.process(host).range();
   switch (range) {
     case 'loopback':
@@ -65,7 +87,9 @@ export function zoneOf(host: string): Zone {
 }
 
 /** The group of addresses that one party plausibly owns: a /24 of IPv4, a /48 of IPv6, a name by itself. */
-export function subnetOf(host: string): string {
+export const subnetOf: (host: string) => string = remember(readSubnet);
+
+function readSubnet(host: string): string {
   if (isIP(host) === 0) return host;
   const address = ipaddr.process(host);
   if (address instanceof ipaddr.IPv4) return `${address.octets.slice(0, 3).join('.')}.0/24`;
@@ -77,12 +101,15 @@ export function subnetOf(host: string): string {
 
 /** Whether an IP address lies in one of the networks, given as `address/bits`. */
 export function isInside(host: string, networks: readonly string[]): boolean {
-  const address = ipaddr.process(host);
+  const address = readIp(host);
   return networks.some((network) => {
-    const [base, bits] = ipaddr.parseCIDR(network);
+    const [base, bits] = readNetwork(network);
     return base.kind() === address.kind() && address.match(base, bits);
   });
 }
+
+const readIp = remember((host) => ipaddr.process(host));
+const readNetwork = remember((network) => ipaddr.parseCIDR(network));
 
 /** host:port, the unit a dial goes to. */
 export function endpointOf(address: PeerAddress): string {

@@ -26,6 +26,7 @@ export function createPeerDirectory(deps: {
   isLanAddress: (address: string) => boolean;
 }): PeerDirectory {
   const peers = new Map<string, ConnectedPeer>();
+  const connections = new Map<string, Connection>();
   const waiting = new Set<() => void>();
   const listeners: ((peer: ConnectedPeer, connection: Connection) => void)[] = [];
 
@@ -34,7 +35,11 @@ export function createPeerDirectory(deps: {
     const address = connection.remoteAddr.toString();
     const peer = { peerId, address, lan: deps.isLanAddress(address) };
     const isNew = !peers.has(peerId);
-    peers.set(peerId, peer);
+    // A second connection, which may soon be closed again, says nothing new of where it is.
+    if (connections.get(peerId)?.status !== 'open') {
+      connections.set(peerId, connection);
+      peers.set(peerId, peer);
+    }
     for (const listener of listeners) listener(peer, connection);
     if (!isNew) return;
     deps.facts.emit('peer:connected', peer);
@@ -43,6 +48,7 @@ export function createPeerDirectory(deps: {
   };
   const disconnected = (id: PeerId): void => {
     const peerId = id.toString();
+    connections.delete(peerId);
     if (peers.delete(peerId)) deps.facts.emit('peer:disconnected', { peerId });
   };
 

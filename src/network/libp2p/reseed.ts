@@ -4,7 +4,7 @@
  *
  * Every 45 s +- 50 %, however well connected: dial one remembered peer that we are not connected to, every fourth time a
  * bootstrap; when that succeeds, look up a random key, which leads to the neighbours of the other half. With fewer than 4
- * peers every 5 s, doubling to 45. After a wake-up, a change of network or a jump of the wall clock: once, within 10 s.
+ * peers every 5 s, doubling to 45. With fewer peers than wanted it is looked up without a dial too. After a wake-up, a change of network or a jump of the wall clock: once, within 10 s.
  */
 import type { Clock, Randomness, Timer } from '../../core/clock.ts';
 import { limits } from '../../core/limits.ts';
@@ -50,6 +50,10 @@ export function createReseed(deps: ReseedDeps): Reseed {
   let networks = deps.networks();
   let busy = false;
   let peersBefore = 0;
+  /** Since the walks began. */
+  let mostPeers = 0;
+  let rest = 1;
+  let walkAt = 0;
 
   const pickBootstrap = (): ReseedTarget | undefined => {
     const apart = bootstraps.filter((target) => !deps.isConnectedTo(target));
@@ -67,9 +71,25 @@ export function createReseed(deps: ReseedDeps): Reseed {
   const round = async (): Promise<void> => {
     const targets = pick().filter((target) => target !== undefined);
     const reached = await Promise.all(targets.map((target) => deps.dial(target, closing.signal)));
-    if (reached.includes(true)) await deps.lookUpRandomKey(closing.signal);
+    if (reached.includes(true) || wantsMore()) await deps.lookUpRandomKey(closing.signal);
     const { all, bootstraps: seeds } = deps.connected();
     if (seeds > 0 && all - seeds >= network.leaveBootstrapAt) await deps.leaveBootstraps();
+  };
+  /**
+   * Whether to walk without a dial: a node that knows nobody but the bootstraps that it is connected to finds the others only
+   * so. Each walk that brought no more of them than ever doubles the rounds to the next: they may be all there are, or all that
+   * have room. Losing half of them begins it anew.
+   */
+  const wantsMore = (): boolean => {
+    const { all } = deps.connected();
+    if (all === 0 || all >= network.connectionsWanted) return false;
+    const changed = all > mostPeers || all * 2 <= mostPeers;
+    if (changed) rest = 1;
+    else if (rounds < walkAt) return false;
+    else rest = Math.min(rest * 2, all < network.reseedFewPeers ? network.reseedRestFew : network.reseedRest);
+    if (changed) mostPeers = all;
+    walkAt = rounds + rest;
+    return true;
   };
   const schedule = (ms: number): void => {
     timer?.cancel();
