@@ -36,7 +36,8 @@ export async function benchIndexMap(options: {
     options.quick ? {} : { goal: { of: 'ours', is: 'at most', value } };
   const row = (what: string, unit: string, ours: readonly number[], most?: number): void =>
     options.onRow(rowOf({ what, unit, ours, ...(most === undefined ? {} : goal(most)) }));
-  const run = (what: string): Promise<Samples> => measureApart(what, options.folder, count);
+  const run = (what: string): Promise<Samples> =>
+    measureApart(import.meta.filename, what, options.folder, count);
 
   const built = await run('build');
   row('map: build, all names', 's', built['seconds'] ?? [], 60);
@@ -58,10 +59,15 @@ export async function benchIndexMap(options: {
   row('map: new base, peak resident', 'MB', compacted['peakMB'] ?? []);
 }
 
-type Samples = Readonly<Record<string, readonly number[]>>;
+export type Samples = Readonly<Record<string, readonly number[]>>;
 
-async function measureApart(what: string, folder: string, count: number): Promise<Samples> {
-  const child = spawn(process.execPath, [...FLAGS, import.meta.filename, what, folder, String(count)], {
+export async function measureApart(
+  script: string,
+  what: string,
+  folder: string,
+  count: number,
+): Promise<Samples> {
+  const child = spawn(process.execPath, [...FLAGS, script, what, folder, String(count)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';
@@ -71,7 +77,8 @@ async function measureApart(what: string, folder: string, count: number): Promis
   return samples;
 }
 
-export async function* indexEntries(count: number): AsyncGenerator<IndexEntry> {
+/** @param round another one makes other pages. */
+export async function* indexEntries(count: number, round = 0): AsyncGenerator<IndexEntry> {
   const file = createReadStream(fixturePath('project-names.txt.gz')).pipe(createGunzip());
   let left = count;
   let rest = '';
@@ -80,7 +87,7 @@ export async function* indexEntries(count: number): AsyncGenerator<IndexEntry> {
     rest = lines.pop() ?? '';
     for (const line of lines) {
       if (left-- === 0) return;
-      yield entryOf(line, 0);
+      yield entryOf(line, round);
     }
   }
 }
@@ -100,10 +107,11 @@ async function someNames(count: number, wanted: number): Promise<string[]> {
   return names;
 }
 
-const open = (folder: string): Promise<IndexMaps> =>
+export const openMaps = (folder: string): Promise<IndexMaps> =>
   openDiskIndexMaps({ path: join(folder, 'index-map'), facts: createFactEmitter() });
 
-function memory(key: 'VmRSS' | 'VmHWM'): number {
+/** Of this process. */
+export function memory(key: 'VmRSS' | 'VmHWM'): number {
   const line = new RegExp(`${key}:\\s+(\\d+) kB`).exec(readFileSync('/proc/self/status', 'utf8'));
   return (Number(line?.[1] ?? NaN) * 1024) / MB;
 }
@@ -121,7 +129,7 @@ async function timed(work: () => Promise<void>): Promise<number> {
 
 const measures: Readonly<Record<string, (folder: string, count: number) => Promise<Samples>>> = {
   async build(folder, count) {
-    await using maps = await open(folder);
+    await using maps = await openMaps(folder);
     const ms = await timed(() => maps.build('voter 0', indexEntries(count)));
     let bytes = 0;
     for (const number of Array(256).keys()) bytes += (await maps.view('voter 0').bin(number * 256)).length;
@@ -132,7 +140,7 @@ const measures: Readonly<Record<string, (folder: string, count: number) => Promi
     collect();
     const before = memory('VmRSS');
     let opened: IndexMaps | undefined;
-    const ms = await timed(async () => void (opened = await open(folder)));
+    const ms = await timed(async () => void (opened = await openMaps(folder)));
     await using maps = opened as IndexMaps;
     collect();
     const oneMB = memory('VmRSS') - before;
@@ -145,7 +153,7 @@ const measures: Readonly<Record<string, (folder: string, count: number) => Promi
     return { ms: [ms], oneMB: [oneMB], votersMB: [votersMB] };
   },
   async use(folder, count) {
-    await using maps = await open(folder);
+    await using maps = await openMaps(folder);
     const map = maps.view('voter 0');
     const names = await someNames(count, 8000);
     const [stage, apply, get, prove]: [number[], number[], number[], number[]] = [[], [], [], []];
@@ -180,7 +188,7 @@ const measures: Readonly<Record<string, (folder: string, count: number) => Promi
     return { stage, apply, get, prove, proofBytes: [proofBytes / prove.length], all: [all / 1000] };
   },
   async compact(folder, count) {
-    await using maps = await open(folder);
+    await using maps = await openMaps(folder);
     const map = maps.view('voter 0');
     const base = map.root();
     // One name of every third bin or so: over 25 % of the bins.

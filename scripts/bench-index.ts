@@ -7,8 +7,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { fixturesMissing } from '../test/support/fixtures.ts';
+import { benchIndexBelief } from './bench-index-belief.ts';
 import { benchIndexJoin } from './bench-index-join.ts';
 import { benchIndexMap } from './bench-index-map.ts';
+import { benchIndexPublish } from './bench-index-publish.ts';
 import { createWorkspace, describeMachine } from './bench-machine.ts';
 import { failedRow, type Row, tableHead, tableLine } from './bench-row.ts';
 
@@ -16,7 +18,12 @@ const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
 });
 const { quick, json } = values;
-const parts = { map: benchIndexMap, join: benchIndexJoin };
+const parts = {
+  map: benchIndexMap,
+  belief: benchIndexBelief,
+  publish: benchIndexPublish,
+  join: benchIndexJoin,
+};
 const say = (text: string): void => void (json ? process.stderr : process.stdout).write(`${text}\n`);
 
 const missing = fixturesMissing();

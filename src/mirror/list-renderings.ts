@@ -9,7 +9,7 @@ import { UnavailableError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ReplaceableFile } from '../store/replaceable-file.ts';
 import { readList } from './project-list-file.ts';
-import { openRenderedList } from './render-list.ts';
+import { openListText } from './render-list.ts';
 import { throughZlib } from './through-zlib.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -66,17 +66,17 @@ export function createListRenderings(deps: ListRenderingsDeps): ListRenderings {
           ? createGzip()
           : createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } });
       await fileFor(form).replace(
-        labelled(version, throughZlib(whileOpen(await openRenderedList(kept, format)), compressor)),
+        labelled(version, throughZlib(whileOpen(await openListText(kept, format)), compressor)),
       );
     } catch {
       if (!closing.signal.aborted) failed.set(form, version);
     }
   }
 
-  async function* whileOpen(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
+  async function* whileOpen(texts: AsyncIterable<string>): AsyncGenerator<string> {
+    for await (const text of texts) {
       closing.signal.throwIfAborted();
-      yield chunk;
+      yield text;
     }
   }
 

@@ -7,6 +7,13 @@ export async function openRenderedList(
   list: KeptList,
   format: 'json' | 'html',
 ): Promise<AsyncGenerator<Uint8Array>> {
+  const body = encoded(await openListText(list, format));
+  await body.next();
+  return body;
+}
+
+/** As {@link openRenderedList}, for who encodes it. */
+export async function openListText(list: KeptList, format: 'json' | 'html'): Promise<AsyncGenerator<string>> {
   const body = render(list, format);
   // Only what has begun closes at `return()`.
   await body.next();
@@ -14,11 +21,20 @@ export async function openRenderedList(
 }
 
 /** First an empty piece. */
-async function* render(list: KeptList, format: 'json' | 'html'): AsyncGenerator<Uint8Array> {
+async function* encoded(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Array> {
   try {
     yield Buffer.alloc(0);
-    const parts = format === 'json' ? asJson(list) : asHtml(list);
-    for await (const text of parts) yield Buffer.from(text);
+    for await (const text of texts) yield Buffer.from(text);
+  } finally {
+    await texts.return(undefined);
+  }
+}
+
+/** First an empty piece. */
+async function* render(list: KeptList, format: 'json' | 'html'): AsyncGenerator<string> {
+  try {
+    yield '';
+    yield* format === 'json' ? asJson(list) : asHtml(list);
   } finally {
     await list.lines.return(undefined);
   }

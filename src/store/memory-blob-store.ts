@@ -10,6 +10,7 @@ import { limits } from '../core/limits.ts';
 import type { BlobReader, BlobStat, BlobStore, Visibility } from './blob-store.ts';
 import { createInlineHasher, type HasherFactory } from './hasher.ts';
 import { createMemoryPartial, type PartialContent } from './memory-partial.ts';
+import { SharedContent } from './shared-content.ts';
 import { overQuota } from './storage-full.ts';
 import { originOf } from './sent-ranges.ts';
 import { VisibilityMarks } from './visibility-marks.ts';
@@ -30,10 +31,25 @@ export interface MemoryBlobs {
   readonly added: Set<Digest>;
   readonly marks: VisibilityMarks;
   readonly pinned: Set<Digest>;
+  readonly shared: SharedContent;
+  /** Throws when nothing may be written any more. */
+  readonly mayWrite: () => void;
 }
 
-export function createMemoryBlobs(): MemoryBlobs {
-  return { blobs: new Map(), added: new Set(), marks: new VisibilityMarks(), pinned: new Set() };
+export type MemoryBlobsOptions = Partial<Pick<MemoryBlobs, 'shared' | 'mayWrite'>>;
+
+export function createMemoryBlobs({
+  shared = new SharedContent(),
+  mayWrite = () => {},
+}: MemoryBlobsOptions = {}): MemoryBlobs {
+  return {
+    blobs: new Map(),
+    added: new Set(),
+    marks: new VisibilityMarks(),
+    pinned: new Set(),
+    shared,
+    mayWrite,
+  };
 }
 
 export interface MemoryBlobStoreDeps {
@@ -47,7 +63,7 @@ export interface MemoryBlobStoreDeps {
 
 export function createMemoryBlobStore(deps: MemoryBlobStoreDeps): BlobStore {
   const { clock, quotaBytes, facts, createHasher = createInlineHasher } = deps;
-  const { blobs, added, marks, pinned } = deps.kept ?? createMemoryBlobs();
+  const { blobs, added, marks, pinned, shared, mayWrite } = deps.kept ?? createMemoryBlobs();
   /** Longest kept first. */
   const partials = new Map<Digest, PartialContent>();
   let blobBytes = 0;
@@ -71,6 +87,7 @@ export function createMemoryBlobStore(deps: MemoryBlobStoreDeps): BlobStore {
   function remove(digest: Digest): Entry | undefined {
     const entry = blobs.get(digest);
     if (entry === undefined) return undefined;
+    mayWrite();
     blobs.delete(digest);
     added.delete(digest);
     blobBytes -= entry.bytes.length;
@@ -105,6 +122,7 @@ export function createMemoryBlobStore(deps: MemoryBlobStoreDeps): BlobStore {
   }
 
   function mark(digest: Digest, visibility: Visibility): void {
+    mayWrite();
     const hidden = blobs.has(digest) && visibility === 'private' && marks.ofHeld(digest) === 'public';
     marks.add(digest, visibility);
     if (hidden) facts.emit('blob:hidden', { digest });
@@ -178,7 +196,8 @@ export function createMemoryBlobStore(deps: MemoryBlobStoreDeps): BlobStore {
           mark(digest, visibility);
           if (held === undefined) {
             const now = clock.now();
-            held = { bytes: done.bytes.slice(0, done.length), addedAt: now, lastUsedAt: now, holders: 0 };
+            const bytes = shared.blob(digest, done.bytes.slice(0, done.length));
+            held = { bytes, addedAt: now, lastUsedAt: now, holders: 0 };
             blobs.set(digest, held);
             added.add(digest);
             blobBytes += done.length;
@@ -211,9 +230,11 @@ export function createMemoryBlobStore(deps: MemoryBlobStoreDeps): BlobStore {
     },
     visibility: (digest) => (blobs.has(digest) ? marks.ofHeld(digest) : marks.get(digest)),
     async pin(digest) {
+      mayWrite();
       pinned.add(digest);
     },
     async unpin(digest) {
+      mayWrite();
       pinned.delete(digest);
     },
     pins: () => [...pinned],

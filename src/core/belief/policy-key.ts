@@ -4,7 +4,6 @@
  */
 export interface PolicyFacts {
   readonly upstream: string;
-  readonly format: string;
   readonly k: number;
   /** Full verifier keys: a name may get another key. */
   readonly keys: readonly string[];
@@ -12,6 +11,6 @@ export interface PolicyFacts {
   readonly pardons?: readonly string[];
 }
 
-export function policyKey({ upstream, format, k, keys, pardons = [] }: PolicyFacts): string {
-  return JSON.stringify([upstream, format, k, [...new Set(keys)].sort(), [...new Set(pardons)].sort()]);
+export function policyKey({ upstream, k, keys, pardons = [] }: PolicyFacts): string {
+  return JSON.stringify([upstream, k, [...new Set(keys)].sort(), [...new Set(pardons)].sort()]);
 }

@@ -1,6 +1,6 @@
 /**
  * The votes of the past that can still matter, and the entries that went back in serial, by voter and name. Must always
- * hold: at most `perName` votes a name and voter, and `perVoter` a voter, the oldest going first: a voter that changes
+ * hold: at most `perName` votes a name and voter, and `perVoter` a voter (and no more mutes than that), the oldest going first: a voter that changes
  * everything all the time pushes out its own votes only.
  */
 import { sameCandidate, type Vote } from './candidate.ts';
@@ -46,6 +46,8 @@ export class VoteMemory {
         continue;
       }
       this.#put(shelf, oldest, []);
+      // What it went back from is forgotten too.
+      shelf.muted.delete(oldest);
       forgotten.push(oldest);
     }
     return forgotten;

@@ -31,6 +31,7 @@ export interface TreePlan {
 }
 
 export class MerkleTree {
+  static readonly bytes = 2 * LEAVES_BYTES;
   #nodes: Buffer;
 
   private constructor(nodes: Buffer) {

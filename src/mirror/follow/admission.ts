@@ -20,6 +20,7 @@ export class Admission {
   readonly #excluded = new Set<string>();
   /** The newest `signedAt` that each slot has shown, also of records that wait. */
   readonly signed = new Map<string, number>();
+  readonly #sources = new Map<string, Pick<IndexRecord, 'format' | 'upstream'>>();
 
   constructor(policy: Policy, rotations: readonly Rotation[]) {
     this.#keys = policy.publishers.map(({ key }) => key);
@@ -45,8 +46,17 @@ export class Admission {
   }
 
   /** A record of the slot that was verified: when it was signed has passed. */
-  saw(slot: string, record: Pick<IndexRecord, 'signedAt'> | undefined): void {
-    if (record !== undefined) this.signed.set(slot, Math.max(record.signedAt, this.signed.get(slot) ?? 0));
+  saw(slot: string, record: Pick<IndexRecord, 'signedAt' | 'format' | 'upstream'> | undefined): void {
+    if (record === undefined) return;
+    const { signedAt, format, upstream } = record;
+    const before = this.signed.get(slot) ?? 0;
+    if (signedAt >= before) this.#sources.set(slot, { format, upstream });
+    this.signed.set(slot, Math.max(signedAt, before));
+  }
+
+  /** What the newest record of each slot that counts is made from. */
+  sources(): Iterable<Pick<IndexRecord, 'format' | 'upstream'>> {
+    return this.#sources.values();
   }
 
   #verify(bytes: Uint8Array): VerifiedAnnouncement | undefined {
@@ -91,6 +101,7 @@ export class Admission {
   exclude(slot: string): void {
     this.#excluded.add(slot);
     this.signed.delete(slot);
+    this.#sources.delete(slot);
   }
 
   isExcluded(slot: string): boolean {

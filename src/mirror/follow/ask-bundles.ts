@@ -14,6 +14,7 @@ import type { VerifiedAnnouncement } from '../../core/log/announcement.ts';
 import { type IndexRecord, isKnownRecord } from '../../core/log/record.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { IndexAsker } from './ask-index.ts';
+import type { AgreedFormat } from './agreed-format.ts';
 import type { BeliefBook } from './belief-book.ts';
 import { viewAnswer } from './loaded-view.ts';
 import type { NameLists } from './name-lists.ts';
@@ -26,7 +27,7 @@ export interface AskBundlesDeps {
   readonly lists: NameLists;
   readonly refusals: Refusals;
   readonly upstream: string;
-  readonly format: 'json' | 'html';
+  readonly format: Pick<AgreedFormat, 'decided'>;
   peers(): readonly string[];
   now(): number;
   /** A head by a voter of the policy that may vote, told also to its log; undefined for others. Throws InvalidLogError. */
@@ -108,10 +109,12 @@ export class AskBundles {
   }
 
   async #vote(name: ProjectName, bundle: Bundle, peer: string, signal: AbortSignal): Promise<boolean> {
-    const { book, lists, now, upstream, format } = this.#deps;
+    const { book, lists, now, upstream } = this.#deps;
     const head = await this.#deps.admit(bundle.announcement, peer);
     if (head === undefined || !isKnownRecord(head.record)) return false;
     const { record, slot } = head;
+    const format = await this.#deps.format.decided();
+    if (format === undefined) return false;
     const verdict = judgeRecord(undefined, record, {
       upstream,
       format,

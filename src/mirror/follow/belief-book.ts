@@ -1,37 +1,32 @@
 /**
  * Belief over maps on disk and over restarts. Must always hold: what changes is written in one piece together with the head it
  * came from, before the map and memory show it to anybody; one change at a time; every name that the rule may
- * ask about is loaded before it is asked.
+ * ask about is loaded before it is asked. A change may touch every name: it goes on a piece at a time, and between the
+ * pieces questions are answered with what is still written.
  */
 import { setImmediate } from 'node:timers/promises';
+import type { Acceptance } from '../../core/belief/acceptance.ts';
 import type { Belief } from '../../core/belief/believe.ts';
+import type { Steps } from '../../core/belief/belief-ledger.ts';
 import { Beliefs } from '../../core/belief/beliefs.ts';
 import type { Vote } from '../../core/belief/candidate.ts';
-import type { KeptBasis, KeptName } from '../../core/belief/kept-beliefs.ts';
 import type { Scope } from '../../core/belief/voter-view.ts';
 import { binNumber } from '../../core/index-map/index-entry.ts';
 import type { MapAnswer } from '../../core/index-map/map-proof.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import { Gate } from '../../store/gate.ts';
-import { differingNames, type ComparedMap } from './differing-names.ts';
+import { differingNames } from './differing-names.ts';
 import type { FollowState, StateWrite } from './follow-state.ts';
-import { LoadedView, type ViewAnswer, viewAnswer, type ViewFacts } from './loaded-view.ts';
-
-/** The map that a slot's view is of. */
-export interface BookMap extends ComparedMap {
-  get(name: ProjectName): Promise<MapAnswer>;
-}
-
-export interface BookVoter {
-  readonly slot: string;
-  readonly map: BookMap;
-}
+import { LoadedView, type ViewFacts } from './loaded-view.ts';
+import { type BookVoter, LoadedViews } from './loaded-views.ts';
+import { pieces } from './pieces.ts';
+import { beliefWrites, readBeliefs } from './written-beliefs.ts';
 
 export interface NewView {
   readonly slot: string;
   readonly facts: ViewFacts;
-  /** Names whose entry or staleness is another one than in the view before; ignored for the first. */
-  readonly touched: readonly string[];
+  /** Names whose entry or staleness is another one than in the view before, each once; without a view before, those that are stale. */
+  touched(): AsyncIterable<readonly string[]>;
   /** Bins that begin or cease to be partial: what they lack is another answer now. */
   readonly turned: ReadonlySet<number>;
   /** What the new map says; of a touched name, and of any where there was no view before. */
@@ -46,10 +41,10 @@ export interface Swap {
 }
 
 const OWN = 'own';
-/** Looked at before others have their turn: some milliseconds. */
-const NAMES_AT_ONCE = 64;
-/** Answers that are kept beyond those that must be. */
-const SPARE_ANSWERS = 4096;
+/** Loaded and judged while questions wait: some 20 ms. */
+const NAMES_A_PIECE = 512;
+/** Of a change that touches more, nobody wants the names. */
+const NAMES_TOLD = 1024;
 
 export interface BookOptions {
   readonly k: number;
@@ -62,14 +57,20 @@ export class BeliefBook {
   readonly #state: FollowState;
   readonly #options: BookOptions;
   readonly #scopeOf: (id: string) => Promise<Scope>;
-  readonly #gate = new Gate(1);
-  readonly #views = new Map<string, LoadedView>();
+  /** Who changes something holds this from its beginning to its end, */
+  readonly #changing = new Gate(1);
+  /** and this, as who asks does, for each of its pieces. */
+  readonly #piece = new Gate(1);
+  #views: LoadedViews;
   #beliefs: Beliefs;
+  /** A change broke off, and memory is not what was written: the views of that. */
+  #broken: ReadonlyMap<string, ViewFacts> | undefined;
 
   private constructor(state: FollowState, options: BookOptions, scopeOf: (id: string) => Promise<Scope>) {
     this.#state = state;
     this.#scopeOf = scopeOf;
     this.#options = options;
+    this.#views = new LoadedViews(options.voters);
     this.#beliefs = this.#empty();
   }
 
@@ -85,54 +86,62 @@ export class BeliefBook {
     return book;
   }
 
-  believed(name: string): Promise<Belief | undefined> {
-    return this.#gate.run(async () => {
-      await this.#load([name]);
-      const belief = this.#beliefs.believed(name);
-      this.#prune();
-      return belief;
-    });
+  async believed(name: string): Promise<Belief | undefined> {
+    return (await this.believedAll([name]))[0];
   }
 
   /** Of many names at once, one state for all of them. */
   believedAll(names: readonly string[]): Promise<(Belief | undefined)[]> {
-    return this.#gate.run(async () => {
-      await this.#load(names);
+    return this.#inPiece(async () => {
+      await this.#views.load(names);
       const all = names.map((name) => this.#beliefs.believed(name));
       this.#prune();
       return all;
     });
   }
 
-  /** Resolves to the names whose belief may have changed, when all is written and the map is swapped. */
+  /** Resolves to the names whose belief may have changed (or `all`: too many), when all is written and the map is swapped. */
   accept(next: NewView, swap: Swap): Promise<string[] | 'all'> {
-    return this.#gate.run(async () => {
+    return this.#change(async () => {
       const { slot, facts } = next;
-      const old = this.#views.get(slot);
-      const touched = old === undefined ? await this.#firstTouched(next) : this.#withTurned(next);
-      await this.#load([...this.#beliefs.keptNames(), ...touched]);
-      const answers = new Map<string, ViewAnswer>(old?.answers);
-      const asked = old === undefined ? [...this.#beliefs.keptNames(), ...touched] : touched;
-      for (const [at, name] of asked.entries()) {
-        answers.set(name, viewAnswer(await next.after(name)));
-        if (at % NAMES_AT_ONCE === 0) await setImmediate();
+      const isFirst = this.#views.get(slot) === undefined;
+      const view = new LoadedView(facts, new Map());
+      const acceptance = await this.#inPiece(async () => {
+        await this.#views.load(this.#beliefs.activeNames());
+        return this.#beliefs.begin(slot, view);
+      });
+      const told = new Set<string>();
+      let touched = 0;
+      if (acceptance !== undefined) {
+        await this.#inPieces(acceptance.prepare());
+        for await (const names of pieces(this.#touchedBy(next, isFirst), NAMES_A_PIECE)) {
+          await this.#touch(acceptance, view, next, names);
+          touched += names.length;
+          for (const name of names) if (told.size <= NAMES_TOLD) told.add(name);
+        }
+        await this.#inPiece(() => this.#loadUntouched(view, next, isFirst));
+        await this.#inPieces(acceptance.finish());
       }
-      const view = new LoadedView(facts, answers);
-      this.#beliefs.accept(slot, view, touched);
-      this.#views.set(slot, view);
-      const changed = this.#beliefs.takeChanged();
-      await this.#write([...swap.writes, ...this.#writesFor(changed)], () => this.#setView(slot, old));
-      await swap.commit();
+      await this.#inPiece(async () => {
+        acceptance?.done();
+        this.#views.set(slot, view);
+        const changed = this.#beliefs.takeChanged();
+        await this.#state.write([...swap.writes, ...(await beliefWrites(this.#beliefs, changed))]);
+        await swap.commit();
+        for (const name of changed) if (told.size <= NAMES_TOLD) told.add(name);
+      });
       await this.#letBasesGo();
+      await this.#inPieces(this.#beliefs.letGo(Math.max(touched, NAMES_A_PIECE)));
+      await this.#writeChanged();
       this.#prune();
-      return old === undefined ? 'all' : [...new Set([...touched, ...changed])];
+      return isFirst || told.size > NAMES_TOLD ? 'all' : [...told];
     });
   }
 
   /** A bundle's vote, or with slot `own` this node's reading. */
   vote(slot: string, name: string, vote: Vote): Promise<void> {
-    return this.#change(async () => {
-      await this.#load([name, ...this.#beliefs.keptNames()]);
+    return this.#changeAtOnce(async () => {
+      await this.#views.load([name, ...this.#beliefs.activeNames()]);
       this.#beliefs.vote(slot, name, vote);
     });
   }
@@ -142,8 +151,8 @@ export class BeliefBook {
   }
 
   exclude(slot: string, writes: readonly StateWrite[] = []): Promise<void> {
-    return this.#change(async () => {
-      await this.#load(this.#beliefs.keptNames());
+    return this.#changeAtOnce(async () => {
+      await this.#views.load(this.#beliefs.keptNames());
       if (this.#beliefs.excludedSlots().includes(slot)) return;
       this.#beliefs.exclude(slot);
     }, writes);
@@ -154,7 +163,7 @@ export class BeliefBook {
   }
 
   isPending(name: string): boolean {
-    return this.#beliefs.keptName(name) !== undefined;
+    return this.#beliefs.isKept(name);
   }
 
   /** Kept for one name each: in those alone voters differ from what a look at their maps would say. */
@@ -166,39 +175,142 @@ export class BeliefBook {
     return this.#views.get(slot)?.facts;
   }
 
+  /** No T rests on what the slot's view says: its own new word decides, or k others have read as late. */
+  isOutdated(slot: string): boolean {
+    const at = this.#views.get(slot)?.observedAt ?? -Infinity;
+    const { k } = this.#options;
+    const others = this.#views
+      .entries()
+      .filter(([other]) => other !== slot && !this.excluded().includes(other));
+    return k === 1 || others.filter(([, view]) => view.observedAt >= at).length >= k;
+  }
+
   get size(): Beliefs['size'] {
     return this.#beliefs.size;
   }
 
-  /** Nothing is being changed while `work` runs. */
+  /** No map and no belief becomes another one while `work` runs. */
   alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#gate.run(work);
+    return this.#inPiece(work);
   }
 
-  async #change(work: () => Promise<void>, writes: readonly StateWrite[] = []): Promise<void> {
-    await this.#gate.run(async () => {
-      await work();
-      await this.#write([...writes, ...this.#writesFor(this.#beliefs.takeChanged())]);
-      this.#prune();
+  #inPiece<T>(work: () => Promise<T>): Promise<T> {
+    return this.#piece.run(async () => {
+      if (this.#broken !== undefined) await this.#restore(this.#broken);
+      return work();
+    });
+  }
+
+  async #inPieces(steps: Steps): Promise<void> {
+    for (let names: readonly string[] | undefined = []; names !== undefined; await setImmediate()) {
+      const some: readonly string[] = names;
+      names = await this.#inPiece(async () => {
+        await this.#views.load(some);
+        const { value } = steps.next();
+        this.#prune();
+        return value ?? undefined;
+      });
+    }
+  }
+
+  async #writeChanged(): Promise<void> {
+    await this.#inPiece(async () => {
+      const changed = this.#beliefs.takeChanged();
+      if (changed.length > 0) await this.#state.write(await beliefWrites(this.#beliefs, changed));
     });
   }
 
   /** Where it fails, what is believed is again what is written. */
-  async #write(writes: readonly StateWrite[], undo = (): void => {}): Promise<void> {
-    try {
-      await this.#state.write(writes);
-    } catch (error) {
-      undo();
-      const views = new Map([...this.#views].map(([slot, { facts }]) => [slot, facts]));
-      this.#beliefs = this.#empty();
-      await this.#restore(views);
-      throw error;
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    return this.#changing.run(async () => {
+      const views = this.#broken ?? this.#views.facts();
+      try {
+        return await work();
+      } catch (error) {
+        // Who asks next mends it, and hears why where that cannot be.
+        this.#broken ??= views;
+        throw error;
+      }
+    });
+  }
+
+  async #changeAtOnce(work: () => Promise<void>, writes: readonly StateWrite[] = []): Promise<void> {
+    await this.#change(() =>
+      this.#inPiece(async () => {
+        await work();
+        const changed = await beliefWrites(this.#beliefs, this.#beliefs.takeChanged());
+        await this.#state.write([...writes, ...changed]);
+        this.#prune();
+      }),
+    );
+  }
+
+  #touch(acceptance: Acceptance, view: LoadedView, next: NewView, names: readonly string[]): Promise<void> {
+    return this.#inPiece(async () => {
+      await this.#views.load(names);
+      await this.#views.loadNext(view, names, (name) => next.after(name));
+      acceptance.touch(names);
+      this.#prune(view);
+    });
+  }
+
+  /** Every kept name is judged at the end: what was not touched says what it said. */
+  async #loadUntouched(view: LoadedView, next: NewView, isFirst: boolean): Promise<void> {
+    const names = this.#beliefs.activeNames();
+    if (isFirst) return this.#views.loadNext(view, names, (name) => next.after(name));
+    const old = this.#views.get(next.slot)?.answers;
+    for (const name of names) {
+      const answer = view.answers.has(name) ? undefined : old?.get(name);
+      if (answer !== undefined) view.answers.set(name, answer);
     }
   }
 
-  #setView(slot: string, view: LoadedView | undefined): void {
-    if (view === undefined) this.#views.delete(slot);
-    else this.#views.set(slot, view);
+  /** Where two answers could have k votes it matters which came first: then a first view touches the names that voters differ in. */
+  async *#touchedBy(next: NewView, isFirst: boolean): AsyncGenerator<readonly string[]> {
+    const { k, voters } = this.#options;
+    const turned = new Set<string>();
+    if (isFirst) {
+      const maps = this.#views.maps();
+      if (2 * k > voters.length + 1 || maps.length < k) return;
+      for await (const names of differingNames(maps))
+        yield names.filter((name) => !next.facts.stale.has(name));
+    } else if (next.turned.size > 0) {
+      for (const name of this.#beliefs.keptNames())
+        if (next.turned.has(binNumber(name as ProjectName))) turned.add(name);
+      yield [...turned];
+    }
+    for await (const names of next.touched()) yield names.filter((name) => !turned.has(name));
+  }
+
+  async #letBasesGo(): Promise<void> {
+    const bases = this.#beliefs.keptBases().flat();
+    if (bases.length === 0) return;
+    const newest = Math.max(...bases.map(({ at }) => at));
+    const views = this.#views.entries().filter(([slot]) => !this.excluded().includes(slot));
+    const scopes = new Set(views.map(([, { scope }]) => scope.id));
+    if (views.length < this.#options.k || scopes.size > 1) return;
+    if (views.some(([, view]) => view.observedAt < newest)) return;
+    const end = this.#beliefs.endBases();
+    if (end === undefined) return;
+    for await (const names of pieces(this.#mayDiffer(), NAMES_A_PIECE))
+      await this.#inPiece(async () => {
+        await this.#views.load(names);
+        end.touch(names);
+        this.#prune();
+      });
+    await this.#inPieces(end.finish());
+    await this.#inPiece(async () =>
+      this.#state.write(await beliefWrites(this.#beliefs, this.#beliefs.takeChanged())),
+    );
+  }
+
+  async *#mayDiffer(): AsyncGenerator<readonly string[]> {
+    yield* differingNames(this.#views.maps());
+    for (const [, { facts }] of this.#views.entries()) yield [...facts.stale];
+  }
+
+  #prune(next?: LoadedView): void {
+    this.#views.prune((name) => this.#beliefs.isActive(name), this.#beliefs.size.active, next);
   }
 
   #empty(): Beliefs {
@@ -208,97 +320,20 @@ export class BeliefBook {
     return beliefs;
   }
 
-  async #restore(views: ReadonlyMap<string, ViewFacts>): Promise<void> {
-    for (const [slot, facts] of views) this.#views.set(slot, new LoadedView(facts, new Map()));
-    const names: [string, KeptName][] = [];
-    for await (const [key, value] of this.#state.entries('name/'))
-      names.push([key.slice('name/'.length), parse(value) as KeptName]);
-    const bases = parse((await this.#state.get('bases')) ?? Buffer.from('[]')) as KeptBasis[];
-    const excluded = parse((await this.#state.get('excluded')) ?? Buffer.from('[]')) as string[];
-    const scopes = new Map<string, Scope>();
-    for (const { scope } of bases.flat())
-      if (!scopes.has(scope)) scopes.set(scope, await this.#scopeOf(scope));
-    await this.#load(names.map(([name]) => name));
-    const kept = {
-      names,
-      bases,
-      excluded,
-      views: [...this.#views].map(([voter, view]) => ({ voter, view })),
-    };
-    this.#beliefs.restore(kept, (id) => scopes.get(id) as Scope);
+  async #restore(facts: ReadonlyMap<string, ViewFacts>): Promise<void> {
+    const { scopes, ...written } = await readBeliefs(this.#state, this.#scopeOf);
+    const views = new LoadedViews(this.#options.voters);
+    for (const [slot, fact] of facts) views.set(slot, new LoadedView(fact, new Map()));
+    const beliefs = this.#empty();
+    const steps = beliefs.restoring(
+      { ...written, views: views.entries().map(([voter, view]) => ({ voter, view })) },
+      (id) => scopes.get(id) as Scope,
+    );
+    for (const names of steps) {
+      views.prune((name) => beliefs.isActive(name), beliefs.size.active);
+      await views.load(names);
+    }
+    [this.#views, this.#beliefs, this.#broken] = [views, beliefs, undefined];
     this.#prune();
   }
-
-  /** Where two answers could have k votes it matters which came first: then the names that voters differ in are looked at. */
-  async #firstTouched(next: NewView): Promise<string[]> {
-    const { k, voters } = this.#options;
-    if (2 * k > voters.length + 1 || this.#views.size < k) return [];
-    const names = await differingNames(this.#maps());
-    return [...new Set([...names, ...next.touched])];
-  }
-
-  #withTurned({ touched, turned }: NewView): readonly string[] {
-    if (turned.size === 0) return touched;
-    const kept = [...this.#beliefs.keptNames()].filter((name) => turned.has(binNumber(name as ProjectName)));
-    return [...new Set([...touched, ...kept])];
-  }
-
-  async #letBasesGo(): Promise<void> {
-    const bases = this.#beliefs.keptBases().flat();
-    if (bases.length === 0) return;
-    const newest = Math.max(...bases.map(({ at }) => at));
-    const views = [...this.#views].filter(([slot]) => !this.excluded().includes(slot));
-    const scopes = new Set(views.map(([, { scope }]) => scope.id));
-    if (views.length < this.#options.k || scopes.size > 1) return;
-    if (views.some(([, view]) => view.observedAt < newest)) return;
-    const names = await differingNames(this.#maps());
-    for (const [, { facts }] of this.#views) names.push(...facts.stale);
-    await this.#load([...names, ...this.#beliefs.keptNames()]);
-    if (!this.#beliefs.letBasesGo(names)) return;
-    await this.#write(this.#writesFor(this.#beliefs.takeChanged()));
-  }
-
-  #maps(): BookMap[] {
-    return this.#options.voters.filter(({ slot }) => this.#views.has(slot)).map(({ map }) => map);
-  }
-
-  async #load(names: Iterable<string>): Promise<void> {
-    let looked = 0;
-    // Name by name: most voters have the same bin, which is read once.
-    for (const name of names) {
-      for (const { slot, map } of this.#options.voters) {
-        const answers = this.#views.get(slot)?.answers;
-        if (answers?.has(name) === false) answers.set(name, viewAnswer(await map.get(name as ProjectName)));
-      }
-      if (++looked % NAMES_AT_ONCE === 0) await setImmediate();
-    }
-  }
-
-  #prune(): void {
-    const kept = new Set(this.#beliefs.keptNames());
-    for (const { answers } of this.#views.values()) {
-      if (answers.size <= kept.size + SPARE_ANSWERS) continue;
-      for (const name of answers.keys()) if (!kept.has(name)) answers.delete(name);
-    }
-  }
-
-  #writesFor(names: readonly string[]): StateWrite[] {
-    const writes = names.map((name): StateWrite => {
-      const kept = this.#beliefs.keptName(name);
-      return [`name/${name}`, kept && json(kept)];
-    });
-    return [
-      ...writes,
-      ['bases', json(this.#beliefs.keptBases())],
-      ['excluded', json(this.#beliefs.excludedSlots())],
-    ];
-  }
-}
-
-function json(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value));
-}
-
-function parse(bytes: Uint8Array): unknown {
-  return JSON.parse(Buffer.from(bytes).toString());
 }

@@ -77,33 +77,35 @@ async function fromRange(
   signal: AbortSignal,
 ): Promise<'done' | 'refused' | undefined> {
   const wanted = next.checkpoint.size - log.size;
-  let items: RangeItem[] = [];
+  let items = new RangeItems();
   let senders: string[] = [];
   let mixed = false;
   const peers = deps.peers();
   // Then each alone: a prefix that one made up must not spoil the others' records again and again.
   for (const [turn, peer] of [...peers, ...peers].entries()) {
     if (turn >= peers.length && !mixed) break;
-    if (turn >= peers.length) [items, senders] = [[], []];
+    if (turn >= peers.length) [items, senders] = [new RangeItems(), []];
     try {
       await gather(deps.asker.range(peer, log.origin, log.size + items.length, next.checkpoint.size, signal));
     } catch (error) {
       signal.throwIfAborted();
-      if (deps.refusals.caught(error, log.origin, peer)) [items, senders] = [[], []];
+      if (deps.refusals.caught(error, log.origin, peer)) [items, senders] = [new RangeItems(), []];
     }
     async function gather(range: AsyncIterable<RangeItem>): Promise<void> {
       for await (const item of range) {
         if (senders.at(-1) !== peer) senders.push(peer);
         checkDelta(item, log.size + items.length, peer);
-        items.push(item);
+        if (!items.add(item)) return;
         if (items.length > wanted)
           throw new InvalidLogError('MESSAGE_MALFORMED', 'an answer to "range" has too many records');
       }
     }
+    // A proof takes less.
+    if (items.isTooLarge) return undefined;
     if (items.length < wanted) continue;
-    const verdict = log.judge(next, items);
+    const verdict = log.judge(next, items.list);
     if (verdict === 'fits') {
-      await log.extend(next, items, deps.now());
+      await log.extend(next, items.list, deps.now());
       return 'done';
     }
     if (verdict !== 'sender') {
@@ -126,9 +128,38 @@ async function fromRange(
         peerId: peer,
         blame: 'sender',
       });
-    [items, senders] = [[], []];
+    [items, senders] = [new RangeItems(), []];
   }
   return undefined;
+}
+
+/** What has come of a range, within bounds: 20,000 records and deltas of 1 MiB each would be 20 GB. */
+class RangeItems {
+  readonly list: RangeItem[] = [];
+  isTooLarge = false;
+  #bytes = 0;
+  #deltaBytes = 0;
+  /** The first that may have its delta. */
+  #firstDelta = 0;
+
+  get length(): number {
+    return this.list.length;
+  }
+
+  /** The newest deltas stay: who needs more compares the leaves. False: enough. */
+  add(item: RangeItem): boolean {
+    this.#bytes += item.record.length;
+    this.isTooLarge ||= this.#bytes > limits.follow.rangeBytes;
+    if (this.isTooLarge) return false;
+    this.list.push(item);
+    this.#deltaBytes += item.delta?.length ?? 0;
+    for (; this.#deltaBytes > limits.follow.deltaBytes; this.#firstDelta++) {
+      const { record, delta } = this.list[this.#firstDelta] as RangeItem;
+      this.#deltaBytes -= delta?.length ?? 0;
+      this.list[this.#firstDelta] = { record, delta: undefined };
+    }
+    return true;
+  }
 }
 
 /** Its digest stands in the record, so whoever sends another one is to blame. @throws IntegrityError */

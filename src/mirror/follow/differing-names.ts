@@ -26,14 +26,18 @@ export function differingBins(all: readonly Uint8Array[]): number[] {
   return bins;
 }
 
-export async function differingNames(maps: readonly ComparedMap[]): Promise<string[]> {
-  const names: string[] = [];
+/** In the order of bins; some at a time, which may be none. */
+export async function* differingNames(maps: readonly ComparedMap[]): AsyncGenerator<string[]> {
   for (const [at, bin] of differingBins(maps.map((map) => map.leaves())).entries()) {
     if (at % BINS_AT_ONCE === 0) await setImmediate();
     const bytes = await Promise.all(maps.map((map) => map.bin(bin)));
-    names.push(...namesThatDiffer(bytes));
+    yield namesThatDiffer(bytes);
   }
-  return names;
+}
+
+/** Of two versions of one bin, exactly one lacks names that did not fit. A partial bin is a map of two keys, others of one. */
+export function turnsPartial(a: Uint8Array, b: Uint8Array): boolean {
+  return a[0] !== b[0];
 }
 
 /** Of versions of one bin; all of its names where one of them is partial and another is not. */

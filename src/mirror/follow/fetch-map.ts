@@ -28,16 +28,20 @@ export interface FetchMapDeps {
 const BATCH_BYTES = 1024 * 1024;
 const RUNS_A_REQUEST = 16_000;
 
-/** The leaf hashes, when every bin is here; undefined when peers do not have all now. @throws InvalidIndexMapError BIN_* */
+/**
+ * The leaf hashes, when every bin is here; undefined when peers do not have all now, or `isWanted` says no of the leaf
+ * hashes. @throws InvalidIndexMapError BIN_*
+ */
 export async function fetchMap(
   deps: FetchMapDeps,
   origin: string,
   record: Pick<IndexRecord, 'leaves' | 'mapRoot'>,
   signal: AbortSignal,
-  known?: Uint8Array,
+  options: { known?: Uint8Array; isWanted?: (leaves: Uint8Array) => boolean } = {},
 ): Promise<Uint8Array | undefined> {
+  const { known, isWanted = () => true } = options;
   const leaves = known ?? (await fetchLeaves(deps, origin, record, signal));
-  if (leaves === undefined) return undefined;
+  if (leaves === undefined || !isWanted(leaves)) return undefined;
   for (const peer of deps.peers()) {
     // Whoever drips keeps the other maps waiting; what came of it stays.
     using patience = deadline(deps.clock, limits.follow.mapTime, signal);

@@ -6,8 +6,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { decode, encode } from '@ipld/dag-cbor';
 import { type Digest, digestFromBytes } from '../../core/digest.ts';
-import { decodeKnownBin } from '../../core/index-map/index-bin.ts';
-import { applyPart, decodeDelta, deltaByBinInTurns } from '../../core/index-map/index-delta.ts';
+import { decodeKnownBin, type IndexBin } from '../../core/index-map/index-bin.ts';
+import { applyPart, decodeDelta, deltaByBinInTurns, EMPTY_DELTA } from '../../core/index-map/index-delta.ts';
 import { binNumber } from '../../core/index-map/index-entry.ts';
 import { answerOf } from '../../core/index-map/map-proof.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
@@ -16,7 +16,7 @@ import { decodeRecord, type IndexRecord, isKnownRecord } from '../../core/log/re
 import type { ProjectName } from '../../core/project-name.ts';
 import type { IndexMap, IndexMaps, StagedChange } from '../../store/index-map/index-maps.ts';
 import type { BeliefBook, NewView } from './belief-book.ts';
-import { differingBins, namesThatDiffer } from './differing-names.ts';
+import { differingBins, namesThatDiffer, turnsPartial } from './differing-names.ts';
 import type { FollowState, StateWrite } from './follow-state.ts';
 import type { ViewFacts } from './loaded-view.ts';
 import { mergeDeltas } from './merge-deltas.ts';
@@ -49,6 +49,7 @@ type KeptChange = { readonly d: Uint8Array[] } | { readonly l: Uint8Array };
 
 /** Compared before others have their turn: some milliseconds. */
 const BINS_AT_ONCE = 64;
+const NAMES_AT_ONCE = 512;
 /** Of a larger change the leaves before are not kept for others. */
 const UNDO_BINS = 8192;
 
@@ -89,17 +90,16 @@ export class FollowedMap {
     head: MapHead,
     facts: ViewFacts,
     change: MapChange,
-    beforeSwap: (names: readonly string[]) => Promise<void>,
+    beforeSwap: (names: AsyncIterable<readonly string[]>) => Promise<void>,
   ): Promise<string[] | 'all'> {
     const { staged, ...next } = await this.#stage(head, change);
-    await beforeSwap(next.touched);
+    await beforeSwap(next.touched());
     const stale = book.view(this.slot)?.stale ?? new Set<string>();
     const view: NewView = {
+      ...next,
       slot: this.slot,
       facts,
-      touched: [...new Set([...next.touched, ...notInBoth(stale, facts.stale)])],
-      turned: next.turned,
-      after: next.after,
+      touched: () => alsoStale(next.touched(), stale, facts.stale),
     };
     const leaves = this.#head && this.map.leaves();
     const changed = await book.accept(view, {
@@ -144,15 +144,14 @@ export class FollowedMap {
       return {
         staged,
         // By bins: each is read once.
-        touched: [...parts.values()].flatMap(({ set, del }) => [...set.map(({ name }) => name), ...del]),
-        turned: new Set(delta.turned),
-        after: async (name) => {
-          const bin = binNumber(name as ProjectName);
-          const part = parts.get(bin) ?? { set: [], del: [], turned: [] };
-          const set = part.set.find((entry) => entry.name === name);
-          if (set !== undefined) return set;
-          return answerOf(applyPart(decodeKnownBin(await this.map.bin(bin)), part), name as ProjectName);
+        touched: async function* () {
+          for (const { set, del } of parts.values()) yield [...set.map(({ name }) => name), ...del];
         },
+        turned: new Set(delta.turned),
+        after: answersFrom(async (number) => {
+          const part = parts.get(number) ?? EMPTY_DELTA;
+          return applyPart(decodeKnownBin(await this.map.bin(number)), part);
+        }),
       };
     }
     const { leaves } = change;
@@ -161,22 +160,24 @@ export class FollowedMap {
       const hash = leaves.subarray(bin * HASH_BYTES, (bin + 1) * HASH_BYTES);
       return (await this.#maps.bin(digestFromBytes(hash))) as Uint8Array;
     };
-    const touched: string[] = [];
-    const turned = new Set<number>();
     // The first map touches nothing: the rule keeps a basis instead.
-    if (this.#head !== undefined)
-      for (const [at, bin] of differingBins([this.map.leaves(), leaves]).entries()) {
-        if (at % BINS_AT_ONCE === 0) await setImmediate();
-        const versions = [await this.map.bin(bin), await binOf(bin)] as const;
-        touched.push(...namesThatDiffer(versions));
-        if (decodeKnownBin(versions[0]).partial !== decodeKnownBin(versions[1]).partial) turned.add(bin);
-      }
+    const bins = this.#head === undefined ? [] : differingBins([this.map.leaves(), leaves]);
+    const turned = new Set<number>();
+    for (const [at, bin] of bins.entries()) {
+      if (at % BINS_AT_ONCE === 0) await setImmediate();
+      if (turnsPartial(await this.map.bin(bin), await binOf(bin))) turned.add(bin);
+    }
+    const { map } = this;
     return {
       staged,
-      touched,
+      touched: async function* () {
+        for (const [at, bin] of bins.entries()) {
+          if (at % BINS_AT_ONCE === 0) await setImmediate();
+          yield namesThatDiffer([await map.bin(bin), await binOf(bin)]);
+        }
+      },
       turned,
-      after: async (name) =>
-        answerOf(decodeKnownBin(await binOf(binNumber(name as ProjectName))), name as ProjectName),
+      after: answersFrom(async (number) => decodeKnownBin(await binOf(number))),
     };
   }
 
@@ -239,6 +240,32 @@ function keptChange(change: MapChange): KeptChange {
   return change.kind === 'deltas' ? { d: [...change.deltas] } : { l: change.leaves };
 }
 
-function notInBoth(a: ReadonlySet<string>, b: ReadonlySet<string>): string[] {
-  return [...a.symmetricDifference(b)];
+/** Names of one bin stand together: the newest one stays at hand. */
+function answersFrom(binOf: (number: number) => Promise<IndexBin>): NewView['after'] {
+  let last: { readonly number: number; readonly bin: IndexBin } | undefined;
+  return async (name) => {
+    const number = binNumber(name as ProjectName);
+    if (last?.number !== number) last = { number, bin: await binOf(number) };
+    return answerOf(last.bin, name as ProjectName);
+  };
+}
+
+/** And the names that are stale in one of the two only, each once. */
+async function* alsoStale(
+  touched: AsyncIterable<readonly string[]>,
+  before: ReadonlySet<string>,
+  after: ReadonlySet<string>,
+): AsyncGenerator<readonly string[]> {
+  const turns = (name: string): boolean => before.has(name) !== after.has(name);
+  for await (const names of touched) yield names.filter((name) => !turns(name));
+  let batch: string[] = [];
+  for (const names of [before, after])
+    for (const name of names) {
+      if (!turns(name)) continue;
+      batch.push(name);
+      if (batch.length < NAMES_AT_ONCE) continue;
+      yield batch;
+      batch = [];
+    }
+  yield batch;
 }

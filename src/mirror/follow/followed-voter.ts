@@ -5,40 +5,34 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import { InvalidIndexMapError, UnavailableError } from '../../core/errors.ts';
-import { judgeRecord, type RecordVerdict } from '../../core/belief/record-order.ts';
+import { limits } from '../../core/limits.ts';
 import type { VerifiedAnnouncement } from '../../core/log/announcement.ts';
-import { type IndexRecord, isKnownRecord, decodeRecord } from '../../core/log/record.ts';
 import { bringLog, type BringLogDeps, forkProof, misconductBetween } from './bring-log.ts';
 import type { BeliefBook } from './belief-book.ts';
+import { differingBins } from './differing-names.ts';
 import { fetchMap } from './fetch-map.ts';
 import type { FollowedLog } from './followed-log.ts';
 import type { FollowedMap, MapChange, MapHead } from './followed-map.ts';
-import type { FollowState } from './follow-state.ts';
 import type { NameLists } from './name-lists.ts';
-import { silentRecord, type SilentRecord } from './silent-record.ts';
+import { type JudgeDeps, RecordJudge, type RecordVote } from './judge-records.ts';
+import type { SilentRecord } from './silent-record.ts';
 import type { Gate } from '../../store/gate.ts';
 import type { IndexMaps } from '../../store/index-map/index-maps.ts';
 
-export interface VoterDeps extends BringLogDeps {
+export interface VoterDeps extends BringLogDeps, JudgeDeps {
   readonly clock: Clock;
   readonly slot: string;
-  readonly upstream: string;
-  readonly format: 'json' | 'html';
-  readonly log: FollowedLog;
   readonly map: FollowedMap;
   readonly book: BeliefBook;
   readonly maps: IndexMaps;
   readonly lists: NameLists;
-  readonly state: FollowState;
   /** A record was accepted; `changed` are the names whose belief may be another. */
   onAccepted(head: MapHead, changed: readonly string[] | 'all'): Promise<void>;
   onMisconduct(proof: Uint8Array): Promise<void>;
   /** The log goes on to a new head, whatever becomes of its map. */
   onLog(): Promise<void>;
-  /** Its newest record is no vote of any kind. */
-  onSilent(silent: SilentRecord): void;
   /** Before a map changes: what its present state proves of these names. */
-  beforeSwap(names: readonly string[]): Promise<void>;
+  beforeSwap(names: AsyncIterable<readonly string[]>): Promise<void>;
   isExcluded(): boolean;
   /** One map is fetched after the other: most bins are the same in all of them. */
   readonly wholeMaps: Gate;
@@ -47,39 +41,26 @@ export interface VoterDeps extends BringLogDeps {
 /** What there is to do next: nothing; again when peers may have it; at a moment of the wall clock. */
 export type Progress = 'done' | 'waiting' | { readonly until: number };
 
-interface Seen {
-  readonly seq: number;
-  readonly observedAt: number;
-}
-
-interface Vote {
-  readonly head: MapHead;
-  readonly seq: number;
-}
-
 /** So many records are taken one by one; of more only the last is a vote, and bundles stand in for the votes between. */
 const ONE_BY_ONE = 128;
 
 export class FollowedVoter {
   readonly #deps: VoterDeps;
   #target: VerifiedAnnouncement | undefined;
-  #seen: Seen | undefined;
-  /** Of records that are refused for what their publisher signed, and of a delta that is: not tried again. */
-  #hopeless = -1;
+  readonly #judge: RecordJudge;
+  /** Of a delta that is refused for what its publisher signed: not tried again. */
   #wrongDelta = -1;
-  #deferred = -1;
   #damaged = false;
-  #silent: SilentRecord | undefined;
+  /** For others to have read as late as this one: monotonic ms. */
+  #waitsSince: number | undefined;
 
-  private constructor(deps: VoterDeps, seen: Seen | undefined) {
+  private constructor(deps: VoterDeps, judge: RecordJudge) {
     this.#deps = deps;
-    this.#seen = seen;
+    this.#judge = judge;
   }
 
   static async open(deps: VoterDeps): Promise<FollowedVoter> {
-    const bytes = await deps.state.get(seenKey(deps.log.origin));
-    const seen = bytes && (JSON.parse(Buffer.from(bytes).toString()) as Seen);
-    return new FollowedVoter(deps, seen);
+    return new FollowedVoter(deps, await RecordJudge.open(deps));
   }
 
   get origin(): string {
@@ -100,7 +81,7 @@ export class FollowedVoter {
 
   /** Its newest record is no vote, and why. */
   get silent(): SilentRecord | undefined {
-    return this.#silent;
+    return this.#judge.silent;
   }
 
   /** The greatest size that was heard of. */
@@ -166,7 +147,8 @@ export class FollowedVoter {
     const { map } = this.#deps;
     if (!this.#damaged || map.head === undefined) return true;
     this.#damaged =
-      (await fetchMap(this.#deps, this.origin, map.head.record, signal, map.map.leaves())) === undefined;
+      (await fetchMap(this.#deps, this.origin, map.head.record, signal, { known: map.map.leaves() })) ===
+      undefined;
     return !this.#damaged;
   }
 
@@ -180,7 +162,9 @@ export class FollowedVoter {
   async #advanceMap(signal: AbortSignal): Promise<Progress> {
     const { log, map } = this.#deps;
     if (log.head === undefined) return 'done';
-    const { votes, until } = await this.#judge();
+    // A follower that has no map yet needs none of the past.
+    const first = map.head === undefined ? log.size - 1 : map.head.record.seq + 1;
+    const { votes, until } = await this.#judge.judge(first);
     const progress: Progress = until === undefined ? 'done' : { until };
     const newest = votes.at(-1);
     if (newest === undefined) return progress;
@@ -200,112 +184,27 @@ export class FollowedVoter {
     return (await this.#takeWhole(newest, signal)) ? progress : 'waiting';
   }
 
-  /** What becomes of the records since the last that was accepted, oldest first. */
-  async #judge(): Promise<{ votes: Vote[]; until: number | undefined }> {
-    const { log, map, refusals, upstream, format, now } = this.#deps;
-    // A follower that has no map yet needs none of the past.
-    const first = map.head === undefined ? log.size - 1 : map.head.record.seq + 1;
-    const votes: Vote[] = [];
-    let seen = this.#seen;
-    for (let seq = first; seq < log.size; seq++) {
-      const bytes = await log.record(seq);
-      if (bytes === undefined || seq <= this.#hopeless) continue;
-      let record: ReturnType<typeof decodeRecord>;
-      try {
-        record = decodeRecord(bytes, seq);
-      } catch (error) {
-        if (seq > (seen?.seq ?? -1)) refusals.caught(error, log.origin, '');
-        continue;
-      }
-      const known = isKnownRecord(record) ? record : undefined;
-      // What has been accepted and is no map yet is judged as it was then.
-      const previous = seen !== undefined && seq > seen.seq ? seen : undefined;
-      const receivedAt = (await log.receivedAt(seq)) ?? now();
-      const facts = known ?? {
-        v: record.v,
-        upstream,
-        format,
-        seq,
-        signedAt: 0,
-        observedAt: seen?.observedAt ?? 0,
-      };
-      const verdict = judgeRecord(previous, facts, {
-        upstream,
-        format,
-        leafIndex: seq,
-        receivedAt,
-        now: now(),
-      });
-      if (verdict.verdict === 'deferred') {
-        this.#tellDeferred(seq, verdict);
-        return { votes, until: verdict.until };
-      }
-      if (verdict.verdict === 'refused' || !(await this.#linksBack(known, seq))) {
-        refusals.add({
-          origin: log.origin,
-          code: 'RECORD_OUT_OF_ORDER',
-          message: `record ${seq} of ${log.origin} is refused: ${verdict.verdict === 'refused' ? verdict.reason : 'it names another record as the one before'}`,
-          blame: 'publisher',
-        });
-        this.#hopeless = seq;
-        continue;
-      }
-      if (seq > (seen?.seq ?? -1)) seen = { seq, observedAt: facts.observedAt };
-      if (seq === log.size - 1) this.#judgedLast(verdict, known);
-      if (verdict.verdict === 'vote' && known !== undefined)
-        votes.push({ seq, head: { record: known, bytes, observedAt: verdict.observedAt } });
-    }
-    if (seen !== undefined && seen.seq !== this.#seen?.seq) await this.#see(seen);
-    return { votes, until: undefined };
-  }
-
-  #judgedLast(verdict: RecordVerdict, record: IndexRecord | undefined): void {
-    if (verdict.verdict === 'vote') this.#silent = undefined;
-    if (verdict.verdict !== 'no-vote') return;
-    const silent = silentRecord(verdict.why, record, this.#deps.upstream);
-    if (silent.reason === this.#silent?.reason) return;
-    this.#silent = silent;
-    this.#deps.onSilent(silent);
-  }
-
-  async #see(seen: Seen): Promise<void> {
-    await this.#deps.state.write([[seenKey(this.origin), Buffer.from(JSON.stringify(seen))]]);
-    this.#seen = seen;
-  }
-
-  async #linksBack(record: IndexRecord | undefined, seq: number): Promise<boolean> {
-    const before = this.log.tail?.leaf(seq - 1);
-    return record === undefined || before === undefined || record.previous === before;
-  }
-
-  #tellDeferred(seq: number, { until }: Extract<RecordVerdict, { verdict: 'deferred' }>): void {
-    if (this.#deferred === seq) return;
-    this.#deferred = seq;
-    this.#deps.refusals.add({
-      origin: this.origin,
-      code: 'RECORD_FROM_FUTURE',
-      message: `record ${seq} of ${this.origin} is ahead of this machine's clock: it waits until ${new Date(until).toISOString()}`,
-      blame: 'nobody',
-    });
-  }
-
-  /** Undefined where one is missing or has none. */
+  /** Undefined where one is missing or has none, and where the leaves are less than all of them. */
   async #deltas(from: number, to: number): Promise<MapChange | undefined> {
     const deltas: Uint8Array[] = [];
+    let bytes = 0;
     for (let seq = from + 1; seq <= to; seq++) {
       const delta = seq === this.#wrongDelta ? undefined : await this.log.delta(seq);
-      if (delta === undefined) return undefined;
+      bytes += delta?.length ?? 0;
+      if (delta === undefined || bytes > limits.follow.deltaBytes) return undefined;
       deltas.push(delta);
     }
     return { kind: 'deltas', deltas };
   }
 
-  async #takeWhole(vote: Vote, signal: AbortSignal): Promise<boolean> {
+  async #takeWhole(vote: RecordVote, signal: AbortSignal): Promise<boolean> {
     const { maps, refusals, wholeMaps } = this.#deps;
     using _held = maps.hold();
     try {
       const fetched = (): Promise<Uint8Array | undefined> =>
-        fetchMap(this.#deps, this.origin, vote.head.record, signal);
+        fetchMap(this.#deps, this.origin, vote.head.record, signal, {
+          isWanted: (next) => this.#mayTakeNow(next),
+        });
       const leaves = await wholeMaps.run(fetched);
       if (leaves === undefined) return false;
       return (await this.#take(vote, { kind: 'leaves', leaves }, signal)) !== 'waiting';
@@ -313,13 +212,26 @@ export class FollowedVoter {
       signal.throwIfAborted();
       if (!(error instanceof InvalidIndexMapError)) throw error;
       refusals.add({ origin: this.origin, code: error.code, message: error.message, blame: 'publisher' });
-      this.#hopeless = vote.seq;
+      this.#judge.giveUp(vote.seq);
       return true;
     }
   }
 
+  /**
+   * Where nearly every name changes, all whose T rests on this voter's last reading would have to be kept one by one. Once
+   * the others have read as late, nothing rests on it; they are waited for a while.
+   */
+  #mayTakeNow(next: Uint8Array): boolean {
+    const { book, map, slot, clock } = this.#deps;
+    const { largeBins, largeWait } = limits.follow;
+    if (map.head === undefined || book.isOutdated(slot)) return true;
+    if (differingBins([map.map.leaves(), next]).length < largeBins) return true;
+    this.#waitsSince ??= clock.monotonic();
+    return clock.monotonic() - this.#waitsSince >= largeWait;
+  }
+
   async #take(
-    { head }: Vote,
+    { head }: RecordVote,
     change: MapChange,
     signal: AbortSignal,
   ): Promise<'taken' | 'waiting' | 'refused'> {
@@ -332,19 +244,16 @@ export class FollowedVoter {
     const facts = { observedAt: head.observedAt, complete: record.complete, scope, stale };
     try {
       const changed = await map.swap(book, head, facts, change, this.#deps.beforeSwap);
-      this.#deferred = -1;
+      this.#judge.taken();
+      this.#waitsSince = undefined;
       await this.#deps.onAccepted(head, changed);
       return 'taken';
     } catch (error) {
       if (!(error instanceof InvalidIndexMapError)) throw error;
       refusals.add({ origin: this.origin, code: error.code, message: error.message, blame: 'publisher' });
-      if (change.kind === 'leaves') this.#hopeless = record.seq;
+      if (change.kind === 'leaves') this.#judge.giveUp(record.seq);
       else this.#wrongDelta = record.seq;
       return 'refused';
     }
   }
-}
-
-function seenKey(origin: string): string {
-  return `seen/${encodeURIComponent(origin)}`;
 }

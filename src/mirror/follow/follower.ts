@@ -16,6 +16,7 @@ import type { IndexChannel } from '../../network/index-channel.ts';
 import { Gate } from '../../store/gate.ts';
 import type { IndexMaps } from '../../store/index-map/index-maps.ts';
 import { Admission } from './admission.ts';
+import { AgreedFormat } from './agreed-format.ts';
 import { createIndexAnswers } from './answer-index.ts';
 import { AskBundles } from './ask-bundles.ts';
 import { createIndexAsker, SELF } from './ask-index.ts';
@@ -69,7 +70,6 @@ export interface FollowerOptions {
   readonly policy: Policy;
   /** As records name it. */
   readonly upstream: string;
-  readonly format?: 'json' | 'html';
 }
 
 export interface Follower extends IndexHead, AsyncDisposable {
@@ -79,10 +79,10 @@ export interface Follower extends IndexHead, AsyncDisposable {
 
 export async function createFollower(deps: FollowerDeps, options: FollowerOptions): Promise<Follower> {
   const { clock, facts, channel, maps, states, own } = deps;
-  const { policy, upstream, format = 'json' } = options;
+  const { policy, upstream } = options;
   const { overrides = [], pardons = [] } = policy;
   const keys = policy.publishers.map(({ key }) => key.text);
-  const scope = policyKey({ upstream, format, k: policy.k, keys, pardons });
+  const scope = policyKey({ upstream, k: policy.k, keys, pardons });
   const [state, nodeState] = [states.scope(scope), states.scope('node')];
   const time = await FollowTime.open(clock, nodeState);
   const refusals = new Refusals(clock, facts);
@@ -93,6 +93,15 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
 
   const opened = await openVoters(deps, options, scope, state);
   for (const { slot, log } of opened) admission.saw(slot, log.newestRecord());
+  const format = await AgreedFormat.open({
+    state,
+    upstream,
+    k: policy.k,
+    newest: () => admission.sources(),
+    onDecided() {
+      for (const voter of voters) loop.kick(voter);
+    },
+  });
   const past: PastBundles = new PastBundles((name) => book.isPending(name));
   const self = createIndexAnswers({
     sources: (): IndexSource[] => [

@@ -8,6 +8,7 @@ import type { NameEvidence } from '../../core/log/name-proof.ts';
 import type { Policy } from '../../core/log/policy.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import type { Admission } from './admission.ts';
+import type { AgreedFormat } from './agreed-format.ts';
 import { agreedReading, agreedSerial, agreedSource, type SaidOfPage } from './agreed-facts.ts';
 import type { AskBundles } from './ask-bundles.ts';
 import type { BeliefBook } from './belief-book.ts';
@@ -33,7 +34,7 @@ import type { Alarms, RetractionDesk } from './take-record.ts';
 export interface HeadReaderDeps {
   readonly policy: Policy;
   readonly upstream: string;
-  readonly format: 'json' | 'html';
+  readonly format: Pick<AgreedFormat, 'format'>;
   readonly admission: Admission;
   readonly alarms: Alarms;
   readonly book: BeliefBook;
@@ -86,7 +87,8 @@ export class HeadReader implements IndexHead {
     const source = await this.#source(project, belief.choice);
     if (source === undefined)
       return { kind: 'unknown', reason: `no publisher says where the files of ${project} are` };
-    const { format, upstream } = this.#deps;
+    const { format = 'json' } = this.#deps.format;
+    const { upstream } = this.#deps;
     return { kind: 'page', ...belief.choice, since, ...source, format, upstream };
   }
 
@@ -174,10 +176,11 @@ export class HeadReader implements IndexHead {
   }
 
   source(): IndexSourceFacts | undefined {
-    const { upstream, format } = this.#deps;
+    const { upstream } = this.#deps;
+    const { format } = this.#deps.format;
     const said = this.#heads().map(({ record }) => ({ ...record, holds: 'unknown' as const }));
     const source = agreedSource(said, 'absent');
-    return source && { upstream, fileOrigin: source.fileOrigin, format };
+    return source && format && { upstream, fileOrigin: source.fileOrigin, format };
   }
 
   async prove(project: ProjectName): Promise<readonly NameEvidence[]> {

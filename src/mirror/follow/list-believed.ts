@@ -2,6 +2,7 @@
  * All names that are believed present, in the order of bins. Where the voters' bins are the same bytes and nothing is kept or stale
  * there, they are believed without asking name by name: so it is for nearly all of the 65,536 bins.
  */
+import { setImmediate } from 'node:timers/promises';
 import { decodeKnownBin } from '../../core/index-map/index-bin.ts';
 import { binNumber, BINS, compareNames, type IndexEntry } from '../../core/index-map/index-entry.ts';
 import type { ProjectName } from '../../core/project-name.ts';
@@ -19,6 +20,8 @@ export interface ListedName {
   readonly serial: number;
 }
 
+/** Sorted into bins before others have their turn: a few milliseconds. */
+const NAMES_AT_ONCE = 1024;
 /** Names that are asked for at once. */
 const ASKED_AT_ONCE = 1000;
 
@@ -27,12 +30,12 @@ export async function* listBelieved(
   k: number,
   voters: readonly ListedVoter[],
 ): AsyncGenerator<ListedName> {
-  const special = namesByBin(book, voters);
-  const { unsure, entries, first } = await book.alone(async () => {
+  const { special, unsure, entries, first } = await book.alone(async () => {
+    const special = await namesByBin(book, voters);
     const entries = voters[0]?.map.entries()[Symbol.asyncIterator]();
     // From here on it is of one state, the one whose bins are compared.
     const first = entries?.next();
-    return { unsure: unsureBins(book, k, voters, special), entries, first: await first };
+    return { special, unsure: unsureBins(book, k, voters, special), entries, first: await first };
   });
   let asked: ProjectName[] = [];
   let at = 0;
@@ -91,16 +94,20 @@ async function namesIn(
   return [...names].sort(compareNames);
 }
 
-function namesByBin(book: BeliefBook, voters: readonly ListedVoter[]): Map<number, ProjectName[]> {
+async function namesByBin(
+  book: BeliefBook,
+  voters: readonly ListedVoter[],
+): Promise<Map<number, ProjectName[]>> {
   const bins = new Map<number, ProjectName[]>();
-  const add = (name: string): void => {
-    const bin = binNumber(name as ProjectName);
-    const names = bins.get(bin);
-    if (names === undefined) bins.set(bin, [name as ProjectName]);
-    else names.push(name as ProjectName);
-  };
-  for (const name of book.keptNames()) add(name);
-  for (const { slot } of voters) for (const name of book.view(slot)?.stale ?? []) add(name);
+  let added = 0;
+  for (const source of [book.keptNames(), ...voters.map(({ slot }) => book.view(slot)?.stale ?? [])])
+    for (const name of source as Iterable<ProjectName>) {
+      const bin = binNumber(name);
+      const names = bins.get(bin);
+      if (names === undefined) bins.set(bin, [name]);
+      else names.push(name);
+      if (++added % NAMES_AT_ONCE === 0) await setImmediate();
+    }
   return bins;
 }
 

@@ -29,12 +29,12 @@ export class PastBundles {
   /** @param announcement of the record whose map `proveBin` is still of; undefined where none was heard. */
   async capture(
     slot: string,
-    names: readonly string[],
+    names: AsyncIterable<readonly string[]>,
     announcement: Uint8Array | undefined,
     proveBin: (bin: number) => Promise<MapProof>,
   ): Promise<void> {
     if (announcement === undefined) return;
-    for (const name of names.slice(0, NAMES_A_CHANGE)) {
+    for (const name of await firstOf(names, NAMES_A_CHANGE)) {
       const bin = binNumber(name as ProjectName);
       const proof = encodeProof(await proveBin(bin));
       this.#bundles.push({ slot, name, bin, announcement, proof });
@@ -61,4 +61,13 @@ export class PastBundles {
   #tidy(): void {
     this.#bundles = this.#bundles.filter(({ name }) => this.#isPending(name));
   }
+}
+
+async function firstOf(batches: AsyncIterable<readonly string[]>, most: number): Promise<string[]> {
+  const first: string[] = [];
+  for await (const names of batches) {
+    first.push(...names.slice(0, most - first.length));
+    if (first.length >= most) break;
+  }
+  return first;
 }

@@ -67,8 +67,10 @@ export interface PublisherState {
   putChanged(change: Changed, trace: PageTrace | undefined): Promise<void>;
   trace(project: ProjectName): Promise<PageTrace | undefined>;
   putTrace(project: ProjectName, trace: PageTrace): Promise<void>;
-  /** A record holds these now: forgotten as changes, unless they changed again. */
-  settle(seq: number, change: RecordedChange, names: readonly ProjectName[]): Promise<void>;
+  /** The record is signed; then what it holds is to be forgotten. */
+  settle(seq: number, change: RecordedChange): Promise<void>;
+  /** A record holds these, and they have not changed again. */
+  forgetChanged(names: readonly ProjectName[]): Promise<void>;
   history(seq: number): Promise<RecordedChange | undefined>;
   /** Drops the changes of records before `signedAt`, from the oldest on. */
   forgetHistory(signedBefore: number): Promise<void>;
@@ -103,13 +105,14 @@ export function createPublisherState(db: LevelDatabase): PublisherState {
     trace: async (project) => (await read(db, tables.validators, text(project))) as PageTrace | undefined,
     putTrace: (project, trace) =>
       write([{ table: tables.validators, key: text(project), value: json(trace) }]),
-    async settle(seq, change, names) {
+    async settle(seq, change) {
       await write([
         { table: tables.history, key: number(seq), value: json(change) },
         { table: tables.documents, key: text('pending'), value: undefined },
-        ...names.map((name) => ({ table: tables.changed, key: text(name), value: undefined })),
       ]);
     },
+    forgetChanged: (names) =>
+      write(names.map((name) => ({ table: tables.changed, key: text(name), value: undefined }))),
     history: async (seq) => (await read(db, tables.history, number(seq))) as RecordedChange | undefined,
     async forgetHistory(signedBefore) {
       const old: LevelWrite[] = [];

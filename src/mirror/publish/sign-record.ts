@@ -3,12 +3,13 @@
  * and what leads to it are durable before the record is signed, and a record's delta leads from the record before to it.
  */
 import { hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.ts';
 import { type Digest, digestFromBytes } from '../../core/digest.ts';
 import { InvalidIndexMapError, InvalidLogError } from '../../core/errors.ts';
 import { EMPTY_LEAF } from '../../core/index-map/index-bin.ts';
 import { encodeDelta, type IndexDelta } from '../../core/index-map/index-delta.ts';
-import { sameEntry } from '../../core/index-map/index-entry.ts';
+import { type IndexEntry, sameEntry } from '../../core/index-map/index-entry.ts';
 import { MerkleTree } from '../../core/index-map/merkle-tree.ts';
 import { digestOfNames, encodeNames } from '../../core/index-map/name-list.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
@@ -44,6 +45,11 @@ export interface RecordSignerDeps {
   readonly clock: Clock;
 }
 
+/** Forgotten in one write. */
+const CHANGES_AT_ONCE = 2048;
+/** Of an entry in a delta, beside its name: four heads, a serial, a digest, a length. */
+const ENTRY_LEAST = 38;
+
 const EMPTY_ROOT = MerkleTree.ofEqualLeaves(EMPTY_LEAF).root();
 
 /** Finishes what a kill left between the map and its record. */
@@ -57,7 +63,7 @@ export async function createRecordSigner(deps: RecordSignerDeps): Promise<Record
     const pending = await state.note('pending');
     if (map.root() === signed) {
       if (pending !== undefined && pending.to === signed && log.size > 0)
-        await state.settle(log.size - 1, pending.change, await inMap());
+        await settle(log.size - 1, pending.change, await heldOf([...known.changed]));
       else await state.putNote('pending', undefined);
       return undefined;
     }
@@ -78,14 +84,23 @@ export async function createRecordSigner(deps: RecordSignerDeps): Promise<Record
     return held;
   }
 
-  async function inMap(): Promise<ProjectName[]> {
-    return known.settled(await heldOf([...known.changed]));
+  /** Some at a time; a kill meanwhile leaves changes that the map holds already, and the next record says nothing of them. */
+  async function settle(seq: number, change: RecordedChange, changes: readonly Changed[]): Promise<number> {
+    const settled: ProjectName[][] = [];
+    for (let at = 0; at < changes.length; at += CHANGES_AT_ONCE) {
+      if (at > 0) await setImmediate();
+      settled.push(known.settled(changes.slice(at, at + CHANGES_AT_ONCE)));
+    }
+    await state.settle(seq, change);
+    // Not one that was read again meanwhile.
+    for (const names of settled) await state.forgetChanged(names.filter((name) => !known.changed.has(name)));
+    return settled.flat().length;
   }
 
   interface Applied {
     readonly change: RecordedChange;
-    /** Settles what the record holds. */
-    readonly names: () => Promise<ProjectName[]>;
+    /** What the record holds. */
+    readonly held: () => Promise<readonly Changed[]>;
     /** Read before, and not in this record. */
     readonly late: readonly ProjectName[];
   }
@@ -95,7 +110,7 @@ export async function createRecordSigner(deps: RecordSignerDeps): Promise<Record
       const read = [...known.changed];
       const held = new Set((await heldOf(read)).map(([project]) => project));
       const late = read.flatMap(([project]) => (held.has(project) ? [] : [project]));
-      return { change: carried, names: inMap, late };
+      return { change: carried, held: () => heldOf([...known.changed]), late };
     }
     const changes = [...known.changed];
     const set = changes.flatMap(([, entry]) => entry ?? []);
@@ -105,11 +120,12 @@ export async function createRecordSigner(deps: RecordSignerDeps): Promise<Record
     const before = staged.bins.map(
       (bin) => [bin, leaves.toString('base64', bin * HASH_BYTES, (bin + 1) * HASH_BYTES)] as const,
     );
-    const change = { delta: deltaOf(staged.delta), before, signedAt: clock.now() };
+    const delta = isTooLarge(set, del) ? null : deltaOf(staged.delta);
+    const change = { delta, before, signedAt: clock.now() };
     await state.putNote('pending', { from, to: staged.root, change }, true);
     await staged.commit();
     carried = change;
-    return { change, names: async () => known.settled(changes), late: [] };
+    return { change, held: async () => changes, late: [] };
   }
 
   async function append(draft: RecordDraft): Promise<LogHead> {
@@ -128,7 +144,7 @@ export async function createRecordSigner(deps: RecordSignerDeps): Promise<Record
     async sign({ stale, successor, ...seen }) {
       const before = log.head?.record;
       // Together with what changes: a page that is read from here on is in the next record.
-      const { change, names, late } = await applyChanges();
+      const { change, held, late } = await applyChanges();
       const staleDigest = await keepStale(new Set([...stale, ...late]));
       const head = await append({
         ...seen,
@@ -142,13 +158,12 @@ export async function createRecordSigner(deps: RecordSignerDeps): Promise<Record
         stale: staleDigest,
         ...(successor === undefined ? {} : { successor }),
       });
-      const settled = await names();
-      await state.settle(head.record.seq, change, settled);
+      const changed = await settle(head.record.seq, change, await held());
       carried = undefined;
       if (before !== undefined && before.stale !== null && before.stale !== head.record.stale)
         await blobs.retire(before.stale, undefined);
       await state.forgetHistory(clock.now() - limits.publish.deltasKept);
-      return { head, changed: settled.length };
+      return { head, changed };
     },
   };
 
@@ -159,6 +174,14 @@ export async function createRecordSigner(deps: RecordSignerDeps): Promise<Record
     await blobs.keep(bytes, digest, 'local');
     return digest;
   }
+}
+
+/** Known without making it: with all names that takes 20 s. */
+function isTooLarge(set: readonly IndexEntry[], del: readonly ProjectName[]): boolean {
+  let bytes = set.length * ENTRY_LEAST + del.length;
+  for (const { name } of set) bytes += name.length;
+  for (const name of del) bytes += name.length;
+  return bytes > limits.indexMap.deltaBytes;
 }
 
 function deltaOf(delta: IndexDelta): string | null {

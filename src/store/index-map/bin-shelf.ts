@@ -1,6 +1,7 @@
 /** Where the bins of all maps lie: what a map needs of its store. Bins are found by number and leaf hash. */
 
 import type { LeafChanges } from '../../core/index-map/leaf-changes.ts';
+import type { MerkleTree, TreePlan } from '../../core/index-map/merkle-tree.ts';
 
 export interface NewBin {
   readonly number: number;
@@ -19,6 +20,8 @@ export interface BinReader extends Disposable {
 }
 
 export interface BinShelf {
+  /** In place of taking a plan into a tree that is the map's own: where trees are shared between stores. */
+  readonly nextTree?: (before: MerkleTree, plan: TreePlan) => MerkleTree;
   reader(): BinReader;
   /** Names in a bin; undefined when the bin is not here. */
   count(number: number, hash: Uint8Array): number | undefined;

@@ -108,7 +108,13 @@ export class MapView implements IndexMap {
       });
       await change.add(bins);
     }
-    return { ...(await change.done()), delta: joinDeltas(parts) };
+    // Of all names it takes 10 s, and is too large for anybody: made when it is asked for.
+    return {
+      ...(await change.done()),
+      get delta() {
+        return joinDeltas(parts);
+      },
+    };
   }
 
   async stageLeaves(leaves: Uint8Array, options: { root?: Digest } = {}): Promise<StagedChange> {
@@ -118,11 +124,13 @@ export class MapView implements IndexMap {
     return await this.#staging(changed).done(options.root);
   }
 
-  /** For the store: the map was made anew and is durable. */
-  replace(tree: MerkleTree): void {
+  /** For the store: the map was made anew and is durable. Returns the tree that it had. */
+  replace(tree: MerkleTree): MerkleTree {
+    const before = this.#tree;
     this.#tree = tree;
     this.#version++;
     this.#count = undefined;
+    return before;
   }
 
   /** For the store: bins came or went that may be this map's. */
@@ -160,7 +168,8 @@ export class MapView implements IndexMap {
           throw new Error(`the index map ${this.name} changed since this change was staged: stage it again`);
       },
       take: (plan, count) => {
-        this.#tree.take(plan);
+        if (this.#shelf.nextTree) this.#tree = this.#shelf.nextTree(this.#tree, plan);
+        else this.#tree.take(plan);
         this.#version++;
         this.#count = count;
       },

@@ -1,4 +1,7 @@
-/** Index maps in memory, for tests and the simulator: bins by their leaf hash, never dropped. */
+/**
+ * Index maps in memory, for tests and the simulator: bins by their leaf hash, never dropped; trees and bins are shared with
+ * the other stores of `shared`.
+ */
 import { digestFromBytes, type Digest } from '../../core/digest.ts';
 import { StorageFullError, UnavailableError } from '../../core/errors.ts';
 import { EMPTY_BIN, EMPTY_LEAF } from '../../core/index-map/index-bin.ts';
@@ -8,25 +11,38 @@ import { leafHash } from '../../core/index-map/tree-hash.ts';
 import { limits } from '../../core/limits.ts';
 import type { BinReader, BinShelf, NewBin } from './bin-shelf.ts';
 import type { IndexMaps } from './index-maps.ts';
-import { emptyTree, leafAt, MapView } from './map-view.ts';
+import { SharedContent, type SharedBin } from '../shared-content.ts';
+import { leafAt, MapView } from './map-view.ts';
 import { newBins, packEntries } from './new-bins.ts';
 
-export function createMemoryIndexMaps(): IndexMaps {
-  const bins = new Map<Digest, { bytes: Uint8Array; count: number }>([
-    [digestFromBytes(EMPTY_LEAF), { bytes: EMPTY_BIN, count: 0 }],
-  ]);
+export interface MemoryIndexMapsOptions {
+  readonly shared?: SharedContent;
+  /** Throws when nothing may be written any more. */
+  readonly mayWrite?: () => void;
+}
+
+export function createMemoryIndexMaps({
+  shared = new SharedContent(),
+  mayWrite = () => {},
+}: MemoryIndexMapsOptions = {}): IndexMaps {
+  const bins = new Map<Digest, SharedBin>();
   const views = new Map<string, MapView>();
   const committed = new Set<string>();
   let queue: Promise<unknown> = Promise.resolve();
   const next = (work: () => void): Promise<void> => {
-    const result = queue.then(work);
+    const result = queue.then(mayWrite).then(work);
     queue = result.catch(() => {});
     return result;
   };
   const keep = (fresh: readonly NewBin[]): void => {
-    for (const { hash, bytes, count } of fresh)
-      bins.set(digestFromBytes(hash), { bytes: Uint8Array.from(bytes), count });
+    mayWrite();
+    for (const { hash, bytes, count } of fresh) {
+      const bin = shared.bin(digestFromBytes(hash), bytes, count);
+      bins.set(bin.hash, bin);
+    }
   };
+  const empty = shared.bin(digestFromBytes(EMPTY_LEAF), EMPTY_BIN, 0);
+  bins.set(empty.hash, empty);
   const read = async (number: number, hash: Uint8Array): Promise<Uint8Array> => {
     const bin = bins.get(digestFromBytes(hash));
     if (bin === undefined) throw new UnavailableError(`bin ${number} of the index map is missing`);
@@ -43,6 +59,7 @@ export function createMemoryIndexMaps(): IndexMaps {
     [Symbol.dispose]() {},
   });
   const shelf: BinShelf = {
+    nextTree: (before, plan) => shared.next(before, plan),
     reader,
     count: (_number, hash) => bins.get(digestFromBytes(hash))?.count,
     put: async (fresh) => keep(fresh),
@@ -61,7 +78,7 @@ export function createMemoryIndexMaps(): IndexMaps {
     if (known !== undefined) return known;
     if (views.size >= limits.indexMap.views)
       throw new StorageFullError(`no room for another index map: there are ${limits.indexMap.views}`);
-    const made = new MapView(shelf, name, emptyTree());
+    const made = new MapView(shelf, name, shared.emptyTree());
     views.set(name, made);
     return made;
   }
@@ -70,7 +87,8 @@ export function createMemoryIndexMaps(): IndexMaps {
     views: () => [...committed],
     drop: (name) =>
       next(() => {
-        views.get(name)?.replace(emptyTree());
+        const dropped = views.get(name);
+        if (dropped) shared.release(dropped.replace(shared.emptyTree()));
         views.delete(name);
         committed.delete(name);
       }),
@@ -89,7 +107,7 @@ export function createMemoryIndexMaps(): IndexMaps {
       await next(() => {
         keep(fresh);
         committed.add(name);
-        target.replace(MerkleTree.fromLeaves(leaves));
+        shared.release(target.replace(shared.tree(MerkleTree.fromLeaves(leaves))));
       });
     },
     bin: async (hash) => bins.get(hash)?.bytes,

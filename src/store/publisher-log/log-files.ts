@@ -11,7 +11,10 @@ export interface LogFiles {
   remove(path: string): Promise<void>;
 }
 
-export function createMemoryLogFiles(): LogFiles {
+/** Every write is for good at once, as the contract wants it. `mayWrite` throws when nothing may be written any more. */
+export function createMemoryLogFiles({
+  mayWrite = () => {},
+}: { readonly mayWrite?: () => void } = {}): LogFiles {
   const files = new Map<string, Uint8Array>();
   return {
     async read(path) {
@@ -21,6 +24,7 @@ export function createMemoryLogFiles(): LogFiles {
       return files.has(path);
     },
     async write(path, bytes) {
+      mayWrite();
       files.set(path, bytes.slice());
     },
     async list(folder) {
@@ -28,6 +32,7 @@ export function createMemoryLogFiles(): LogFiles {
       return [...new Set(within.map((path) => path.slice(folder.length + 1).split('/')[0] as string))];
     },
     async remove(path) {
+      mayWrite();
       files.delete(path);
     },
   };

@@ -120,7 +120,7 @@ test('a colluding publisher voted out by a policy change: what it helped to deci
   before.says('b', 100, { foo: forged });
   before.says('c', 100, { foo: forged });
   assert.deepEqual(before.foo(), [forged, 100]);
-  const facts = { upstream: 'https://pypi.org/simple/', format: 'json', k: 2 };
+  const facts = { upstream: 'https://pypi.org/simple/', k: 2 };
   assert.notEqual(
     policyKey({ ...facts, keys: ['a', 'b', 'c'] }),
     policyKey({ ...facts, keys: ['a', 'b', 'd'] }),

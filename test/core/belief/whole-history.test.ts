@@ -41,6 +41,7 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('exclude' as const), voter: voterIndex }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('let-go' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('restart' as const) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('look-again' as const), most: fc.nat(3) }) },
 );
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
 
@@ -132,6 +133,8 @@ function play(
           return left.size < k || said.includes('none') || said.some((one) => one !== said[0]);
         }),
       );
+    } else if (happened.type === 'look-again') {
+      for (const _ of compact.letGo(happened.most));
     } else {
       for (const name of compact.keptNames()) assert.ok(written.has(name), `${name} was not written down`);
       const next = create();

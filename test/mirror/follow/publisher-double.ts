@@ -56,6 +56,8 @@ export interface PublisherDouble {
   fork(size: number): Promise<PublisherDouble>;
   /** Leaf hashes (served from now on) and root of the map with other bytes for one bin. */
   withBin(number: number, bytes: Uint8Array): Promise<{ readonly leaves: Digest; readonly root: Digest }>;
+  /** Leaf hashes, served from now on, of bins that nobody has. */
+  withLeaves(leaves: Uint8Array): { readonly leaves: Digest; readonly root: Digest };
 }
 
 /** @param maps with a map called `published`, where it should not begin empty. */
@@ -136,6 +138,11 @@ async function makeDouble(
     for (const listener of listeners) listener();
     return heads.at(-1) as Uint8Array;
   }
+  function withLeaves(leaves: Uint8Array): { leaves: Digest; root: Digest } {
+    const digest = digestFromBytes(hash('sha256', leaves, 'buffer'));
+    leavesOf.set(digest, leaves);
+    return { leaves: digest, root: MerkleTree.fromLeaves(leaves).root() };
+  }
   for (const says of history) await sign(says);
   return {
     name,
@@ -151,10 +158,9 @@ async function makeDouble(
     async withBin(number, bin) {
       const leaves = Buffer.from(map.leaves());
       leaves.set(leafHash(bin), 32 * number);
-      const digest = digestFromBytes(hash('sha256', leaves, 'buffer'));
-      leavesOf.set(digest, leaves);
-      return { leaves: digest, root: MerkleTree.fromLeaves(leaves).root() };
+      return withLeaves(leaves);
     },
+    withLeaves,
     fork: (size) => makeDouble(name, signer, said.slice(0, size), createMemoryIndexMaps()),
     source: {
       origin: name,

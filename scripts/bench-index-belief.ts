@@ -1,0 +1,158 @@
+/**
+ * The rows of a record that touches every name: three voters whose maps are the same, two must agree, and then one of
+ * them signs another page for each of the names. Measured in a process of its own
+ * (`node scripts/bench-index-belief.ts WHAT FOLDER NAMES`): how long it takes, the longest time that nothing else
+ * could run, the longest wait of who asks for a page meanwhile, and the memory.
+ */
+import { hash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
+import { digestFromBytes } from '../src/core/digest.ts';
+import { createFactEmitter } from '../src/core/facts.ts';
+import { encodeRecord, type IndexRecord } from '../src/core/log/record.ts';
+import { BeliefBook } from '../src/mirror/follow/belief-book.ts';
+import { createLevelFollowStates } from '../src/mirror/follow/follow-state.ts';
+import { FollowedMap, type MapHead } from '../src/mirror/follow/followed-map.ts';
+import type { IndexMaps } from '../src/store/index-map/index-maps.ts';
+import { openLevel } from '../src/store/open-level.ts';
+import { systemClock as clock } from '../src/system-clock.ts';
+import { ALL, indexEntries, measureApart, memory, openMaps, type Samples } from './bench-index-map.ts';
+import { type Row, rowOf } from './bench-row.ts';
+
+const VOTERS = ['a.example', 'b.example', 'c.example'];
+const EVERYTHING = { id: 'all', covers: () => true };
+
+export async function benchIndexBelief(options: {
+  quick: boolean;
+  folder: string;
+  onRow: (row: Row) => void;
+}): Promise<void> {
+  const { quick, folder, onRow } = options;
+  const count = quick ? 20_000 : ALL;
+  const row = (what: string, unit: string, ours: readonly number[] = []): void =>
+    onRow(rowOf({ what: `a record that touches every name: ${what}`, unit, ours }));
+  await measureApart(import.meta.filename, 'prepare', folder, count);
+  const measured = await measureApart(import.meta.filename, 'change', folder, count);
+  row('accepted', 's', measured['seconds']);
+  row('longest block', 'ms', measured['blockMs']);
+  row('longest wait for a page', 'ms', measured['waitMs']);
+  row('peak resident more', 'MB', measured['peakMB']);
+}
+
+interface Follower {
+  readonly book: BeliefBook;
+  /** The voter says that its map is this one. */
+  says(voter: number, at: number, map: string): Promise<void>;
+}
+
+async function withFollower<T>(
+  folder: string,
+  work: (follower: Follower, maps: IndexMaps) => Promise<T>,
+): Promise<T> {
+  await using maps = await openMaps(folder);
+  await using db = await openLevel(join(folder, 'state'), { clock, facts: createFactEmitter() });
+  const state = createLevelFollowStates(db).scope('bench');
+  const voters: FollowedMap[] = [];
+  for (const origin of VOTERS)
+    voters.push(await FollowedMap.open({ slot: origin, origin, view: `voter ${origin}`, maps, state }));
+  const views = new Map(
+    voters.flatMap(({ slot, head }) =>
+      head === undefined ? [] : [[slot, factsOf(head.observedAt)] as const],
+    ),
+  );
+  const options = { k: 2, voters: voters.map(({ slot, map }) => ({ slot, map })), ownSlot: 'own' };
+  const book = await BeliefBook.open(state, options, views, async () => EVERYTHING);
+  async function says(voter: number, at: number, name: string): Promise<void> {
+    const followed = voters[voter] as FollowedMap;
+    const map = maps.view(name);
+    const leaves = map.leaves();
+    const head = headOf((followed.head?.record.seq ?? -1) + 1, at, {
+      count: map.count,
+      mapRoot: map.root(),
+      leaves: digestFromBytes(hash('sha256', leaves, 'buffer')),
+    });
+    await followed.swap(book, head, factsOf(at), { kind: 'leaves', leaves }, async () => undefined);
+  }
+  return await work({ book, says }, maps);
+}
+
+function factsOf(observedAt: number) {
+  return { observedAt, complete: true, scope: EVERYTHING, stale: new Set<string>() };
+}
+
+function headOf(seq: number, at: number, map: Pick<IndexRecord, 'count' | 'mapRoot' | 'leaves'>): MapHead {
+  const record: IndexRecord = {
+    v: 1,
+    upstream: 'http://127.0.0.1:9/simple/',
+    fileOrigin: 'https://files.example',
+    format: 'json',
+    scope: 'all',
+    complete: true,
+    seq,
+    signedAt: at,
+    observedAt: at,
+    serial: 39_000_001,
+    apiVersion: '1.4',
+    bins: 65_536,
+    delta: null,
+    stale: null,
+    retractions: [],
+    previous: seq === 0 ? null : map.leaves,
+    ...map,
+  };
+  return { record, bytes: encodeRecord(record), observedAt: at };
+}
+
+const measures: Readonly<Record<string, (folder: string, count: number) => Promise<Samples>>> = {
+  prepare: (folder, count) =>
+    withFollower(folder, async ({ says }, maps) => {
+      await maps.build('before', indexEntries(count));
+      await maps.build('after', indexEntries(count, 1));
+      // The others have read later than the one that will change: followers wait for that.
+      let at = 1_000_000;
+      for (let round = 0; round < 2; round++)
+        for (const voter of [0, 1, 2]) await says(voter, (at += 1000), 'before');
+      return { prepared: [1] };
+    }),
+  change: (folder, count) =>
+    withFollower(folder, async ({ says, book }) => {
+      const { value: one } = await indexEntries(count).next();
+      const name = (one as { name: string }).name;
+      await setTimeout(2000);
+      const before = memory('VmRSS');
+      writeFileSync('/proc/self/clear_refs', '5');
+      const delay = monitorEventLoopDelay({ resolution: 1 });
+      delay.enable();
+      let ended = false;
+      let longest = 0;
+      const asking = (async () => {
+        while (!ended) {
+          const asked = performance.now();
+          await book.believed(name);
+          longest = Math.max(longest, performance.now() - asked);
+          await setTimeout(50);
+        }
+      })();
+      const started = performance.now();
+      await says(0, 2_000_000, 'after');
+      const seconds = (performance.now() - started) / 1000;
+      ended = true;
+      await asking;
+      delay.disable();
+      return {
+        seconds: [seconds],
+        blockMs: [delay.max / 1e6],
+        waitMs: [longest],
+        peakMB: [memory('VmHWM') - before],
+      };
+    }),
+};
+
+if (process.argv[1] === import.meta.filename) {
+  const [what = '', folder = '', count = ''] = process.argv.slice(2);
+  const measure = measures[what];
+  if (measure === undefined) throw new Error(`one of ${Object.keys(measures).join(', ')} is expected`);
+  process.stdout.write(JSON.stringify(await measure(folder, Number(count))));
+}
