@@ -17,6 +17,7 @@ const groups: readonly { readonly names: readonly string[]; readonly load: () =>
   { names: ['trust'], load: async () => (await import('./trust.ts')).addTrustCommands },
   { names: ['index'], load: async () => (await import('./index-commands.ts')).addIndexCommands },
   { names: ['export'], load: async () => (await import('./export.ts')).addExportCommand },
+  { names: ['sim'], load: async () => (await import('./sim.ts')).addSimCommands },
   { names: ['gc', 'verify'], load: async () => (await import('./maintain.ts')).addMaintenanceCommands },
 ];
 

@@ -1,14 +1,15 @@
-/** Runs one case of simulated nodes and prints what it saw: `CASE SEED [TRACE FILE]`. A process of its own: the globals are replaced. */
+/** Runs one case of simulated nodes and prints what it saw: `CASE SEED SECURITY [TRACE FILE]`. A process of its own: the globals are replaced. */
 import { openWorld } from '../../src/simulator/open-world.ts';
 import type { LinkMode } from '../../src/simulator/scenario/links.ts';
 import type { MemberOptions, SimulatedWorld } from '../../src/simulator/nodes/simulated-world.ts';
 
-const [name = '', seed = '1', traceFile] = process.argv.slice(2);
+const [name = '', seed = '1', security = 'plaintext', traceFile] = process.argv.slice(2);
 const lines: string[] = [];
 const link: { mode: (from: number, to: number) => LinkMode } = { mode: () => 'up' };
 const world: SimulatedWorld = await openWorld({
   seed: Number(seed),
   run: 0,
+  security: security as 'noise' | 'plaintext',
   cpu: 'reference',
   latency: {
     regions: ['eu', 'na'],
@@ -26,6 +27,7 @@ const { FakeIndex } = await import('../mirror/publish/fake-index.ts');
 const { parseProjectName } = await import('../../src/core/project-name.ts');
 const { generateKeyPair, parseSignerKey } = await import('../../src/core/log/signer-key.ts');
 const { createOfflineUpstream } = await import('../../src/upstream/offline-upstream.ts');
+const { createHash } = await import('node:crypto');
 const { writeFileSync } = await import('node:fs');
 const { gunzipSync } = await import('node:zlib');
 const { kernel } = world;
@@ -66,14 +68,20 @@ function connections(others: (number: number, to: number) => boolean = () => tru
 const cases: Record<string, () => Promise<Record<string, unknown>>> = {
   async quiet() {
     for (let i = 0; i < 6; i++) await add();
-    await seconds(150);
+    await seconds(80);
     return { connections: connections(), live: kernel.pending };
+  },
+
+  async hour() {
+    for (let i = 0; i < 4; i++) await add();
+    await seconds(3600);
+    return { pending: kernel.pending, live: kernel.live };
   },
 
   async 'behind filters'() {
     for (let i = 0; i < 6; i++)
       await add({ mode: 'offline' }, {}, i < 2 ? 'open' : i < 4 ? 'filtered' : 'nat');
-    await seconds(150);
+    await seconds(100);
     return { open: connections((_, to) => to < 2), closed: connections((from, to) => from >= 2 && to >= 2) };
   },
 
@@ -83,10 +91,10 @@ const cases: Record<string, () => Promise<Record<string, unknown>>> = {
     const crosses = (from: number, to: number): boolean => (from + to) % 2 === 1;
     const before = connections(crosses);
     link.mode = (from, to) => (crosses(from, to) ? 'blackhole' : 'up');
-    await seconds(500);
+    await seconds(340);
     const during = connections(crosses);
     link.mode = () => 'up';
-    await seconds(800);
+    await seconds(640);
     return { before, during, after: connections(crosses) };
   },
 
@@ -161,7 +169,13 @@ const cases: Record<string, () => Promise<Record<string, unknown>>> = {
         })
         .then((text) => (list = text));
     await seconds(330);
-    return { answers, list, fetched: world.members.map(({ node }) => node?.status().fetched.blobs.peer) };
+    const { trees } = world.shared.totals();
+    return {
+      answers,
+      list,
+      trees,
+      fetched: world.members.map(({ node }) => node?.status().fetched.blobs.peer),
+    };
   },
 };
 
@@ -169,7 +183,11 @@ const run = cases[name];
 if (run === undefined) throw new Error(`no case ${name}`);
 const seen: Record<string, unknown> = await run();
 if (traceFile) writeFileSync(traceFile, lines.join('\n'));
+const { trace } = world;
+/** Times, ends and sizes, without what the bytes were. */
+const outlines = lines.map((line) => line.replace(/(?<=^\d+ \d+ \d+ \d+ \d+ ).*/, '')).join('\n');
+const outline = createHash('sha256').update(outlines).digest('hex');
 process.stdout.write(
-  `${JSON.stringify({ ...seen, trace: world.trace.digest(), deliveries: world.trace.deliveries })}\n`,
+  `${JSON.stringify({ ...seen, trace: trace.digest(), outline, deliveries: trace.deliveries })}\n`,
 );
 process.exit(0);

@@ -18,6 +18,7 @@ import { setTimeout as sleep, setInterval as ticks, scheduler } from 'node:timer
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import zlib from 'node:zlib';
+import createPeerLock from '../../src/simulator/nodes/peer-lock.ts';
 import type { Kernel } from '../../src/simulator/kernel/kernel.ts';
 import type { Owner } from '../../src/simulator/kernel/owner.ts';
 
@@ -154,6 +155,65 @@ export const cases: Record<string, Case> = {
 
   async 'an unhandled rejection'({ kernel, node }) {
     await kernel.perform(node(6), async () => void Promise.reject(new Error('left alone')));
+  },
+
+  async locks({ kernel, node, seen }) {
+    const order: [string, number, number][] = [];
+    const lock = createPeerLock();
+    const note = (name: string): void => void order.push([name, kernel.now / 1000, kernel.current.node]);
+    const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    const hold = async (name: string, kind: 'readLock' | 'writeLock', ms: number): Promise<void> => {
+      const release = await lock[kind]();
+      note(name);
+      await wait(ms);
+      release();
+      release();
+    };
+    const stop = new AbortController();
+    await kernel.perform(node(1), async () => {
+      const holders = [
+        hold('reader', 'readLock', 10),
+        hold('reader beside it', 'readLock', 4),
+        hold('writer', 'writeLock', 5),
+        hold('writer after it', 'writeLock', 2),
+        hold('reader after them', 'readLock', 0),
+      ];
+      const refused = lock.writeLock({ signal: stop.signal }).catch((error: Error) => note(error.name));
+      setTimeout(() => stop.abort(), 7);
+      await Promise.all([...holders, refused]);
+      await wait(10);
+      await hold('much later', 'writeLock', 1);
+      await hold('at once after a writer', 'writeLock', 0);
+    });
+    seen['order'] = order;
+    seen['left'] = kernel.pending;
+  },
+
+  async 'the same signatures again'({ kernel, node, seen }) {
+    await kernel.perform(node(1), async () => {
+      const { privateKey } = keyOf();
+      const publicKey = crypto.createPublicKey(privateKey);
+      const jwk = { format: 'jwk' as const, key: publicKey.export({ format: 'jwk' }) };
+      const text = Buffer.from('said once');
+      const first = sign(null, text, privateKey);
+      const again = sign(null, text, keyOf().privateKey);
+      const whole = Buffer.from(again);
+      again.fill(0);
+      const third = sign(null, text, keyOf().privateKey);
+      const check = (data: Uint8Array, signature: Uint8Array): boolean =>
+        crypto.verify(null, data, crypto.createPublicKey(jwk), signature);
+      const wrong = Buffer.from(first);
+      wrong[5] = (wrong[5] as number) ^ 1;
+      seen['same'] = [first.equals(whole), first.equals(third)];
+      seen['checks'] = [check(text, first), check(text, first), check(text, wrong), check(text, wrong)];
+      seen['other text'] = [check(Buffer.from('said twice'), first), check(text, first)];
+      const other = crypto.createPrivateKey({
+        key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 8)]),
+        format: 'der',
+        type: 'pkcs8',
+      });
+      seen['other key'] = check(text, sign(null, text, other));
+    });
   },
 
   async 'cleared timers'({ kernel, node, seen }) {

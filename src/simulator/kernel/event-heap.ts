@@ -47,6 +47,10 @@ export class EventHeap<E extends HeapEntry> {
     else this.#sink(last, place);
   }
 
+  count(matches: (entry: E) => boolean): number {
+    return this.#entries.reduce((sum, entry) => sum + (matches(entry) ? 1 : 0), 0);
+  }
+
   removeWhere(matches: (entry: E) => boolean): void {
     for (const entry of this.#entries.filter(matches)) this.remove(entry);
   }

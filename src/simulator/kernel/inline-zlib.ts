@@ -29,7 +29,8 @@ export function inlineZlib(permit: <T>(work: () => T) => T): Record<string, (opt
       const parts: Uint8Array[] = [];
       return new Transform({
         transform(part: Uint8Array, _encoding, done) {
-          parts.push(part);
+          // A copy: once `done` is called the writer may use its memory again.
+          parts.push(Uint8Array.from(part));
           done();
         },
         flush(done) {

@@ -16,17 +16,7 @@ export function installGlobals(kernel: Kernel): void {
   installTimers(kernel);
   installClocks(kernel);
   installRandomness(kernel);
-  Object.assign(globalThis, { BroadcastChannel: SilentChannel });
   syncBuiltinESMExports();
-}
-
-/** There is no other thread to hear it: the peer store's locks open one and never use it in a process like ours. */
-class SilentChannel extends EventTarget {
-  postMessage(): void {}
-  close(): void {}
-  unref(): this {
-    return this;
-  }
 }
 
 function installTimers(kernel: Kernel): void {

@@ -19,6 +19,8 @@ export interface KernelEvent extends HeapEntry {
   /** The model's own work: it calls no node's code, so there is nothing to wait for after it. */
   readonly inline: boolean;
   cancelled: boolean;
+  /** True while nobody would notice it. */
+  deaf: (() => boolean) | undefined;
   /** Set on the event that wakes a node that was busy: what is run is the first that waits for it. */
   readonly wakes: SerialServer<KernelEvent> | undefined;
 }
@@ -94,6 +96,11 @@ export class Kernel {
     return this.#servers.values().reduce((sum, { waiting }) => sum + waiting, this.#heap.size);
   }
 
+  /** Of those in the heap, the ones that somebody waits for: the others only take room. */
+  get live(): number {
+    return this.#heap.count(({ cancelled, deaf }) => !cancelled && deaf?.() !== true);
+  }
+
   /** An event of `owner`, `delay` microseconds from now. */
   schedule(delay: number, phase: Phase, owner: Owner, run: () => void): KernelEvent {
     return this.#push(delay, phase, owner, run, false);
@@ -122,6 +129,7 @@ export class Kernel {
       run,
       inline,
       cancelled: false,
+      deaf: undefined,
       wakes,
     };
     this.#heap.push(event);

@@ -4,6 +4,7 @@
  */
 import { forbidOffThread } from './forbid-off-thread.ts';
 import { installGlobals } from './install-globals.ts';
+import { memoizeSignatures } from './memoize-signatures.ts';
 import { Kernel, type KernelOptions } from './kernel.ts';
 
 const { setImmediate } = globalThis;
@@ -15,5 +16,6 @@ export function startKernel(options: Omit<KernelOptions, 'setImmediate'>): Kerne
   const kernel = new Kernel({ ...options, setImmediate: (callback) => void setImmediate(callback) });
   installGlobals(kernel);
   forbidOffThread(kernel);
+  memoizeSignatures();
   return kernel;
 }

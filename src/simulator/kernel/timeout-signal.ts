@@ -10,24 +10,36 @@ export interface TimeoutSignals {
   any(signals: Iterable<AbortSignal>): AbortSignal;
 }
 
+/** On a signal that {@link createTimeoutSignals} made: no weak maps, which cost the garbage collector more. */
+const ownExpiry = Symbol('expiry');
+const ownController = Symbol('controller');
+
+interface TimeoutSignal extends AbortSignal {
+  [ownExpiry]?: Expiry;
+  [ownController]?: AbortController;
+}
+
 /** What the timer holds. */
 class Expiry {
-  readonly #signal: WeakRef<AbortSignal>;
-  readonly #controllers: WeakMap<AbortSignal, AbortController>;
+  readonly #signal: WeakRef<TimeoutSignal>;
   #listeners: Set<unknown> | undefined;
-  #held: AbortSignal | undefined;
+  #held: TimeoutSignal | undefined;
   #forGood = false;
 
-  constructor(controllers: WeakMap<AbortSignal, AbortController>, signal: AbortSignal) {
-    this.#controllers = controllers;
+  constructor(signal: TimeoutSignal) {
     this.#signal = new WeakRef(signal);
+  }
+
+  get deaf(): boolean {
+    return this.#held === undefined;
   }
 
   fire(): void {
     const signal = this.#held ?? this.#signal.deref();
     this.#held = undefined;
-    const controller = signal && this.#controllers.get(signal);
-    controller?.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'));
+    signal?.[ownController]?.abort(
+      new DOMException('The operation was aborted due to timeout', 'TimeoutError'),
+    );
   }
 
   hold(): void {
@@ -49,16 +61,14 @@ class Expiry {
 
 export function createTimeoutSignals(kernel: Kernel): TimeoutSignals {
   const realAny = AbortSignal.any.bind(AbortSignal);
-  const controllers = new WeakMap<AbortSignal, AbortController>();
-  const expiries = new WeakMap<AbortSignal, Expiry>();
+  watchListeners();
   return {
     timeout(ms) {
       const controller = new AbortController();
-      const { signal } = controller;
-      controllers.set(signal, controller);
-      const expiry = new Expiry(controllers, signal);
-      expiries.set(signal, expiry);
-      watchListeners(signal, expiry);
+      const signal: TimeoutSignal = controller.signal;
+      const expiry = new Expiry(signal);
+      signal[ownController] = controller;
+      signal[ownExpiry] = expiry;
       // Not here: a closure made here would hold the signal.
       setExpiry(kernel, expiry, ms);
       return signal;
@@ -66,37 +76,50 @@ export function createTimeoutSignals(kernel: Kernel): TimeoutSignals {
     any(signals) {
       const all = [...signals];
       // Node's own dependent signals hold their sources weakly.
-      for (const signal of all) expiries.get(signal)?.hold();
+      for (const signal of all as TimeoutSignal[]) signal[ownExpiry]?.hold();
       return realAny(all);
     },
   };
 }
 
 function setExpiry(kernel: Kernel, expiry: Expiry, ms: number): void {
-  kernel.schedule(Math.max(1, Math.trunc(ms)) * 1000, 'timer', kernel.current, () => expiry.fire());
+  const delay = Math.max(1, Math.trunc(ms)) * 1000;
+  const event = kernel.schedule(delay, 'timer', kernel.current, () => expiry.fire());
+  event.deaf = () => expiry.deaf;
 }
 
-function watchListeners(signal: AbortSignal, expiry: Expiry): void {
-  const { addEventListener, removeEventListener } = signal;
-  Object.defineProperties(signal, {
+/** On the prototype of all signals, so that one that nobody listens to costs nothing. */
+function watchListeners(): void {
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  const onabort = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'onabort') as {
+    get(this: AbortSignal): unknown;
+    set(this: AbortSignal, listener: unknown): void;
+  };
+  Object.defineProperties(AbortSignal.prototype, {
     addEventListener: {
-      value(this: AbortSignal, ...args: Parameters<typeof addEventListener>) {
+      configurable: true,
+      writable: true,
+      value(this: TimeoutSignal, ...args: Parameters<typeof addEventListener>) {
         addEventListener.apply(this, args);
-        expiry.heard(args[1], true);
+        this[ownExpiry]?.heard(args[1], true);
       },
     },
     removeEventListener: {
-      value(this: AbortSignal, ...args: Parameters<typeof removeEventListener>) {
+      configurable: true,
+      writable: true,
+      value(this: TimeoutSignal, ...args: Parameters<typeof removeEventListener>) {
         removeEventListener.apply(this, args);
-        expiry.heard(args[1], false);
+        this[ownExpiry]?.heard(args[1], false);
       },
     },
     onabort: {
-      set(listener: unknown) {
-        Reflect.set(AbortSignal.prototype, 'onabort', listener, signal);
-        expiry.hold();
+      configurable: true,
+      enumerable: true,
+      get: onabort.get,
+      set(this: TimeoutSignal, listener: unknown) {
+        onabort.set.call(this, listener);
+        this[ownExpiry]?.hold();
       },
-      get: () => Reflect.get(AbortSignal.prototype, 'onabort', signal) as unknown,
     },
   });
 }

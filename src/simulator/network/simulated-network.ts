@@ -9,7 +9,7 @@ import type { Trace } from '../kernel/trace.ts';
 import type { LinkMode } from '../scenario/links.ts';
 import type { Flow, Path } from './flow.ts';
 import { Host, type AcceptSocket, type HostOptions } from './host.ts';
-import type { LatencyTable } from './latency-table.ts';
+import type { LatencyTable } from '../scenario/latency-tables.ts';
 import type { LinkState } from './link-state.ts';
 import { Socket, type SocketAddress, type SocketGround } from './socket.ts';
 

@@ -13,6 +13,8 @@ import type { Policy } from '../../core/log/policy.ts';
 import type { Signer } from '../../core/log/signer-key.ts';
 import type { ProjectName } from '../../core/project-name.ts';
 import { createLibp2pPeerNetwork } from '../../network/libp2p/libp2p-peer-network.ts';
+import type { IndexChannel } from '../../network/index-channel.ts';
+import type { Shelf } from '../../network/peer-network.ts';
 import { createNode, type FondueNode } from '../../node.ts';
 import { createLevelCatalog } from '../../store/level-catalog.ts';
 import { createMemoryBlobStore } from '../../store/memory-blob-store.ts';
@@ -21,7 +23,11 @@ import { createVirtualClock } from '../kernel/virtual-clock.ts';
 import type { Host } from '../network/host.ts';
 import { createSimulatedTransport, type TransportGround } from '../network/transport.ts';
 import type { NodeDisk } from './node-disk.ts';
+import { createPlainNoise } from './plain-noise.ts';
 import { silentLogger } from './silent-logger.ts';
+
+/** What connections are: `noise` with its ciphers, `plaintext` with the same messages and sizes without them. */
+export type Security = 'noise' | 'plaintext';
 
 export interface SimulatedNodeOptions {
   readonly config: Config;
@@ -29,6 +35,7 @@ export interface SimulatedNodeOptions {
   readonly disk: NodeDisk;
   readonly upstream: (clock: Clock) => Upstream;
   readonly policy: Policy;
+  readonly security: Security;
   /** Publishes what the upstream says, every `interval` ms. */
   readonly publish?:
     | {
@@ -38,6 +45,13 @@ export interface SimulatedNodeOptions {
       }
     | undefined;
   readonly onFacts?: ((facts: FactEmitter) => void) | undefined;
+  /** What a liar's node shows to peers in place of its own. */
+  readonly disguise?: NodeDisguise | undefined;
+}
+
+export interface NodeDisguise {
+  shelf(honest: Shelf): Shelf;
+  index(honest: IndexChannel, clock: Clock): IndexChannel;
 }
 
 /** Listens when it resolves. Call it as its owner. */
@@ -73,21 +87,27 @@ export async function createSimulatedNode(
       facts = emitter;
       options.onFacts?.(emitter);
     },
-    network: (deps) =>
-      createLibp2pPeerNetwork(
+    network: async (deps) => {
+      const network = await createLibp2pPeerNetwork(
         { ...config, index: takesPart },
         {
           ...deps,
+          shelf: options.disguise?.shelf(deps.shelf) ?? deps.shelf,
           clock,
           randomness,
           privateKey: options.privateKey,
           datastore: disk.peers,
           logger: silentLogger,
+          ...(options.security === 'plaintext' ? { noiseCrypto: createPlainNoise(randomness) } : {}),
           transport: createSimulatedTransport(ground),
           interfaces: () => interfacesOf(host),
           headValues: headValueRules,
         },
-      ),
+      );
+      return options.disguise === undefined
+        ? network
+        : { ...network, index: options.disguise.index(network.index, clock) };
+    },
   });
 }
 

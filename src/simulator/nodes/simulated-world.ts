@@ -8,16 +8,17 @@ import type { PrivateKey } from '@libp2p/interface';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { loadConfig } from '../../config.ts';
 import type { FondueNode } from '../../node.ts';
+import { SharedContent } from '../../store/shared-content.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Owner } from '../kernel/owner.ts';
 import type { Trace } from '../kernel/trace.ts';
 import type { Host, HostOptions } from '../network/host.ts';
-import type { LatencyTable } from '../network/latency-table.ts';
+import type { LatencyTable } from '../scenario/latency-tables.ts';
 import type { LinkState } from '../network/link-state.ts';
 import { SimulatedNetwork, type NetworkDeps } from '../network/simulated-network.ts';
 import { createRandomness, deriveStream } from '../scenario/streams.ts';
 import { NodeDisk } from './node-disk.ts';
-import { createSimulatedNode, type SimulatedNodeOptions } from './simulated-node.ts';
+import { createSimulatedNode, type Security, type SimulatedNodeOptions } from './simulated-node.ts';
 
 const PORT = 8382;
 /** How often each node's state goes into the trace; microseconds. */
@@ -31,6 +32,8 @@ export interface WorldOptions {
   readonly jitter: number;
   readonly loss: number;
   readonly links: LinkState;
+  /** Default: plaintext. Virtual time and sizes are the same, only the bytes differ. */
+  readonly security?: Security;
   readonly onFault?: NetworkDeps['onFault'];
 }
 
@@ -39,7 +42,7 @@ export interface MemberOptions extends Omit<HostOptions, 'address'> {
   readonly address?: string;
   /** By the names of `fondue up`'s flags; `bootstrap` as {@link Member.multiaddr} gives it. */
   readonly flags: Readonly<Record<string, unknown>>;
-  readonly node: Omit<SimulatedNodeOptions, 'config' | 'privateKey' | 'disk'>;
+  readonly node: Omit<SimulatedNodeOptions, 'config' | 'privateKey' | 'disk' | 'security'>;
 }
 
 export class SimulatedWorld {
@@ -47,6 +50,8 @@ export class SimulatedWorld {
   readonly trace: Trace;
   readonly network: SimulatedNetwork;
   readonly members: Member[] = [];
+  /** What the nodes' disks hold once for all of them: for the memory a node, which counts it apart. */
+  readonly shared = new SharedContent();
   readonly options: WorldOptions;
 
   constructor(ground: { readonly kernel: Kernel; readonly trace: Trace }, options: WorldOptions) {
@@ -91,7 +96,7 @@ export class Member {
   readonly number: number;
   readonly host: Host;
   readonly peerId: string;
-  disk = new NodeDisk();
+  disk: NodeDisk;
   /** While it runs and has started. */
   node: FondueNode | undefined;
   /** Of its present life. */
@@ -111,6 +116,7 @@ export class Member {
     },
   ) {
     this.#world = world;
+    this.disk = new NodeDisk(world);
     this.number = own.number;
     this.host = own.host;
     this.#key = own.key;
@@ -139,7 +145,8 @@ export class Member {
       alive: true,
     };
     this.owner = owner;
-    if (incarnation > 0 && rejoin.state === 'wipe') this.disk = new NodeDisk();
+    if (incarnation > 0 && rejoin.state === 'wipe') this.disk = new NodeDisk(this.#world);
+    this.disk.belongTo(owner);
     network.restart(
       this.host,
       incarnation > 0 && rejoin.address === 'new' ? addressOf(this.number, incarnation) : this.host.address,
@@ -151,6 +158,7 @@ export class Member {
         config: this.#config(),
         privateKey: this.#key,
         disk: this.disk,
+        security: options.security ?? 'plaintext',
       }),
     );
     this.node = node;

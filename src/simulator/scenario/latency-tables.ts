@@ -21,6 +21,10 @@ const regions10 = {
   ],
 } as const;
 
-export const latencyTables: Readonly<
-  Record<string, { readonly regions: readonly string[]; readonly oneWay: readonly (readonly number[])[] }>
-> = { regions10 };
+export interface LatencyTable {
+  readonly regions: readonly string[];
+  /** Milliseconds from row to column, by the order of `regions`. */
+  readonly oneWay: readonly (readonly number[])[];
+}
+
+export const latencyTables: Readonly<Record<string, LatencyTable>> = { regions10 };

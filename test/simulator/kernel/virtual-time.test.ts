@@ -114,6 +114,31 @@ test('a rejection that nobody handles fails the run', async () => {
   assert.match((await one('an unhandled rejection')).failure, /node 6 [^]* nobody handled[^]*left alone/);
 });
 
+test('readers hold a peer’s lock together, a writer alone and 1 ms after the last of them, and nobody after an abort', async () => {
+  const { seen, failure } = await one('locks');
+  assert.equal(failure, '');
+  assert.deepEqual(seen['order'], [
+    ['reader', 0, 1],
+    ['reader beside it', 0, 1],
+    ['AbortError', 7, 1],
+    ['writer', 11, 1],
+    ['writer after it', 16, 1],
+    ['reader after them', 18, 1],
+    ['much later', 29, 1],
+    ['at once after a writer', 30, 1],
+  ]);
+  assert.equal(seen['left'], 0);
+});
+
+test('a signature that was made or checked before is answered the same, and no other', async () => {
+  const { seen, failure } = await one('the same signatures again');
+  assert.equal(failure, '');
+  assert.deepEqual(seen['same'], [true, true]);
+  assert.deepEqual(seen['checks'], [true, true, false, false]);
+  assert.deepEqual(seen['other text'], [false, true]);
+  assert.equal(seen['other key'], false);
+});
+
 test('a hundred thousand cleared timers leave nothing behind', async () => {
   assert.equal((await one('cleared timers')).seen['pending'], 10);
 });

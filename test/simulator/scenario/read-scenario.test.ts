@@ -89,7 +89,7 @@ test('what a scenario does not say has a default', () => {
   const scenario = read(small);
   assert.equal(scenario.warmup, 600e6);
   assert.equal(scenario.duration, 600e6);
-  assert.equal(scenario.security, 'noise');
+  assert.equal(scenario.security, 'plaintext');
   assert.equal(scenario.cpu, 'reference');
   assert.equal(scenario.policy.threshold, 2);
   assert.equal(scenario.replication, 3);
