@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import { generateKeyPair } from '@libp2p/crypto/keys';
-import type { Peer, PeerId } from '@libp2p/interface';
+import type { Peer, PeerData, PeerId } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { networkInterfaces } from 'node:os';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
@@ -92,6 +92,36 @@ describe('the peer store', () => {
     } finally {
       mock.timers.reset();
     }
+  });
+
+  it('writes what it was told lately once, and again when it was lost or is old', async () => {
+    const { node, clock, datastore } = await built();
+    const store = node.services.peerStore;
+    const id = await peerId();
+    const written = mock.method(datastore, 'put');
+    const writes = async (data: PeerData): Promise<number> => {
+      const before = written.mock.callCount();
+      await store.merge(id, data);
+      return written.mock.callCount() - before;
+    };
+    const address = { multiaddrs: [multiaddr('/ip4/11.1.1.1/tcp/8382')] };
+    const protocol = { protocols: ['/blob/1'] };
+    assert.ok((await writes(address)) > 0);
+    assert.ok((await writes(protocol)) > 0);
+    assert.equal(await writes(address), 0);
+    assert.equal(await writes(protocol), 0);
+    assert.ok((await writes({ protocols: ['/blob/1', '/blob/2'] })) > 0);
+    assert.ok((await writes({ ...protocol, tags: { good: { value: 1 } } })) > 0);
+    const others = Array.from({ length: 8 }, (_, i) => multiaddr(`/ip4/12.1.${i}.1/tcp/8382`));
+    await store.patch(id, { multiaddrs: others, protocols: [] });
+    assert.ok((await writes(protocol)) > 0, 'the protocol was taken away');
+    assert.ok((await writes(address)) > 0, 'others pushed the address out');
+    await store.patch(id, address);
+    assert.equal(await writes(address), 0);
+    await clock.advance(limits.network.mergedKept);
+    assert.ok((await writes(address)) > 0, 'heard again');
+    await store.delete(id);
+    assert.ok((await writes(address)) > 0, 'the peer was deleted');
   });
 
   it('answers for a provider that was dropped, so that it does not hide the live ones', async () => {

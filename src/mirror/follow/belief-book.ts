@@ -202,7 +202,8 @@ export class BeliefBook {
   }
 
   async #inPieces(steps: Steps): Promise<void> {
-    for (let names: readonly string[] | undefined = []; names !== undefined; await setImmediate()) {
+    let names: readonly string[] | undefined = [];
+    for (;;) {
       const some: readonly string[] = names;
       names = await this.#inPiece(async () => {
         await this.#views.load(some);
@@ -210,6 +211,8 @@ export class BeliefBook {
         this.#prune();
         return value ?? undefined;
       });
+      if (names === undefined) return;
+      await setImmediate();
     }
   }
 

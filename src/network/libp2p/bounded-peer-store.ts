@@ -8,13 +8,14 @@
  * - `get` of a peer that has provider records but was dropped gives an empty peer: GET_PROVIDERS would throw, and one dead
  *   provider would hide the live ones.
  *
- * - What a peer was merged with in the last minutes is not written again: libp2p merges the protocol of every stream, and
+ * - What a peer was merged with in the last minutes, and still has, is not written again: libp2p merges the protocol of every stream, and
  *   the DHT every address of every answer, each time reading, coding and writing the whole peer.
  *
  * Keep-alive tags are dropped: whom to dial again is the re-seed loop's business.
  */
 import { KEEP_ALIVE } from '@libp2p/interface';
 import type { AbortOptions, Address, Peer, PeerData, PeerId, PeerStore } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Clock } from '../../core/clock.ts';
 import { limits } from '../../core/limits.ts';
 import { createExpiringMap } from './expiring-map.ts';
@@ -29,7 +30,7 @@ export interface BoundedPeerStoreOptions {
 export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOptions): PeerStore {
   const { clock, self } = options;
   const refreshed = createExpiringMap<true>(clock, limits.network.peersKept);
-  /** By peer: protocols and addresses that were merged lately, and by nothing replaced since. */
+  /** By peer: protocols and addresses that were merged lately. */
   const merged = createExpiringMap<Set<string>>(clock, limits.network.peersMerged);
   /** Writes of one peer in order: a refresh writes everything that was read just before. */
   const writing = new Map<string, Promise<unknown>>();
@@ -82,12 +83,6 @@ export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOption
     });
   };
 
-  /** Forgets what was merged before a write that may replace it. */
-  const replace = <T>(id: PeerId, write: () => Promise<T>): Promise<T> => {
-    merged.delete(id.toString());
-    return write().finally(() => merged.delete(id.toString()));
-  };
-
   const merge = async (id: PeerId, data: PeerData, abort?: AbortOptions): Promise<Peer> => {
     const write = (): Promise<Peer> => update(id, data, (bounded) => inner.merge(id, bounded, abort));
     const parts = partsOf(data);
@@ -96,7 +91,7 @@ export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOption
     const known = merged.get(key);
     if (known !== undefined && parts.every((part) => known.has(part))) {
       const peer = await inner.get(id, abort).catch(() => undefined);
-      if (peer !== undefined) return peer;
+      if (peer !== undefined && holds(peer, data)) return peer;
     }
     const peer = await write();
     const all = merged.get(key);
@@ -117,17 +112,15 @@ export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOption
   return {
     forEach: (fn, query) => inner.forEach(fn, query),
     all: (query) => inner.all(query),
-    delete: (id, abort) => replace(id, () => inOrder(id, () => inner.delete(id, abort))),
+    delete: (id, abort) => inOrder(id, () => inner.delete(id, abort)),
     has: (id, abort) => inner.has(id, abort),
     get,
     async getInfo(id, abort) {
       const peer = await get(id, abort);
       return { id: peer.id, multiaddrs: peer.addresses.map(({ multiaddr }) => multiaddr) };
     },
-    save: (id, data, abort) =>
-      replace(id, () => update(id, data, (bounded) => inner.save(id, bounded, abort))),
-    patch: (id, data, abort) =>
-      replace(id, () => update(id, data, (bounded) => inner.patch(id, bounded, abort))),
+    save: (id, data, abort) => update(id, data, (bounded) => inner.save(id, bounded, abort)),
+    patch: (id, data, abort) => update(id, data, (bounded) => inner.patch(id, bounded, abort)),
     merge,
     consumePeerRecord: (bytes, arg) => inner.consumePeerRecord(bytes, arg),
   };
@@ -139,12 +132,24 @@ function partsOf({ protocols, multiaddrs, ...rest }: PeerData): readonly string[
   return [...(protocols ?? []), ...(multiaddrs ?? []).map((ma) => ma.toString())];
 }
 
+function holds(peer: Peer, { protocols = [], multiaddrs = [] }: PeerData): boolean {
+  const addresses = new Set(peer.addresses.map(({ multiaddr }) => withoutPeerId(multiaddr)));
+  return (
+    protocols.every((protocol) => peer.protocols.includes(protocol)) &&
+    multiaddrs.every((ma) => addresses.has(withoutPeerId(ma)))
+  );
+}
+
+/** The store strips the peer id; so that both forms are one address here too. */
+function withoutPeerId(ma: Multiaddr): string {
+  return ma.toString().replace(/\/p2p\/[^/]+$/, '');
+}
+
 /** The first 8 different addresses. */
 function atMost(addresses: readonly Address[]): Address[] {
   const seen = new Map<string, Address>();
   for (const address of addresses) {
-    // The store strips the peer id; so that both forms are one address here too.
-    const key = address.multiaddr.toString().replace(/\/p2p\/[^/]+$/, '');
+    const key = withoutPeerId(address.multiaddr);
     if (!seen.has(key)) seen.set(key, address);
     if (seen.size === limits.network.addressesPerPeer) break;
   }
