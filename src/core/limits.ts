@@ -161,6 +161,8 @@ export const limits = {
     strangerHeldBytes: 8 * MiB,
     /** A late source takes over only if more than this is left at the present rate. */
     takeOver: 2 * second,
+    /** An upstream that gives nothing for so long is in trouble: providers are looked up, whatever the size. */
+    silence: 2 * second,
     hedgeEvery: 20,
     hedgeMax: 4,
     hedgeLoad: 128,

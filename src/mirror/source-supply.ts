@@ -25,6 +25,7 @@ import {
 } from './source-lanes.ts';
 import { type Move, nextMoves, type RaceView } from './source-race.ts';
 import type { StrangerGate } from './stranger-gate.ts';
+import { isStalled } from './source-progress.ts';
 import { createUpstreamTurns } from './upstream-turns.ts';
 
 export interface SupplyDeps {
@@ -95,7 +96,7 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
     digest: target.digest,
     reach: () => (target.private ? 'none' : deps.ask),
     size: () => target.size,
-    upstreamTrouble: () => turns.state() !== 'ready' || turns.failing || !upstreamHealthy(deps),
+    upstreamTrouble: () => turns.state() !== 'ready' || turns.failing || isSilent() || !upstreamHealthy(deps),
     note,
     changed: () => consider(),
   });
@@ -109,6 +110,12 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
       if (hurt && lane.peers.some((peer) => peer.peerId === peerId && !peer.proven)) strangerFailed();
     },
   };
+
+  /** It was well a minute ago; that it hangs now is known only when it has failed. */
+  function isSilent(): boolean {
+    const asked = [...lanes.values()].find(({ kind }) => kind === 'upstream');
+    return asked !== undefined && isStalled(asked.meter, clock.monotonic(), race.silence) && !asked.blocked;
+  }
 
   const strangerFailed = (): void => gate.failed(target.digest, clock.monotonic());
 

@@ -89,6 +89,17 @@ test('with the upstream down, providers are looked up whatever the size, and wai
   same((await node.get(refOf(whole))).bytes, whole);
 });
 
+test('an upstream that was well a minute ago and gives nothing now: providers are looked up after 2 s', async () => {
+  for (const script of [{ latency: Infinity }, { bytes: whole, stallAt: 100 * KiB }]) {
+    await using node = createFileNode({ script });
+    const far = node.peer('far', whole, { connected: false });
+    far.advertise(refOf(whole).digest as never);
+    const got = await node.get(refOf(whole));
+    same(got.bytes, whole);
+    assert.ok(got.ms >= 2000 && got.ms < 4500, `${got.ms}`);
+  }
+});
+
 test('with the upstream healthy, providers are looked up from 1 MiB on only', async () => {
   await using node = createFileNode({ script: { bytes: whole } });
   let found = 0;
