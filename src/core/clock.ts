@@ -46,14 +46,15 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 /** A signal that aborts with a TimeoutError after `ms`, or with `parent`'s reason; dispose it to free timer and listener. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
-  /** Starts the time anew (for idle limits). */
-  restart(): void;
+  /** Starts the time anew (for idle limits); default: as long as at first. */
+  restart(ms?: number): void;
 }
 
 export function deadline(clock: Clock, ms: number, parent?: AbortSignal): Deadline {
   const controller = new AbortController();
-  const expire = (): void => controller.abort(new DOMException(`no answer within ${ms} ms`, 'TimeoutError'));
-  let timer = clock.setTimer(expire, ms);
+  const expire = (time: number): void =>
+    controller.abort(new DOMException(`no answer within ${time} ms`, 'TimeoutError'));
+  let timer = clock.setTimer(() => expire(ms), ms);
   const onParent = (): void => {
     timer.cancel();
     controller.abort(parent?.reason);
@@ -62,9 +63,9 @@ export function deadline(clock: Clock, ms: number, parent?: AbortSignal): Deadli
   else parent?.addEventListener('abort', onParent, { once: true });
   return {
     signal: controller.signal,
-    restart() {
+    restart(next = ms) {
       timer.cancel();
-      if (!controller.signal.aborted) timer = clock.setTimer(expire, ms);
+      if (!controller.signal.aborted) timer = clock.setTimer(() => expire(next), next);
     },
     [Symbol.dispose]() {
       timer.cancel();

@@ -110,9 +110,12 @@ export const limits = {
     candidates: 4,
   },
   upstream: {
-    /** Requests in flight to one origin; whole files may take `bulk` of them, so that pages always find room. */
-    parallel: 16,
-    bulk: 12,
+    /**
+     * Requests in flight to one origin; whole files may take `bulk` of them, so that pages always find room. uv asks for
+     * all pages of an install and for 50 files at once: with 12 of 87 files each wave costs the upstream's round trip.
+     */
+    parallel: 64,
+    bulk: 48,
     origins: 64,
     connectTime: 10 * second,
     headersTime: minute,
@@ -647,7 +650,9 @@ export const limits = {
     /** A head whose records cannot be had is tried again after this, doubling up to the longest. */
     retryFirst: 500,
     retryMax: 30 * second,
-    /** No part of an answer for this long. */
+    /** No byte of an answer for this long: peers are asked in turn, and one that is cut off keeps the others waiting. */
+    answerFirst: 5 * second,
+    /** After that, no part of it for this long. */
     answerIdle: 20 * second,
     /** A peer that sent what cannot be right is not asked for so long. */
     faultPause: 10 * minute,

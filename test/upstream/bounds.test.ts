@@ -170,6 +170,23 @@ test('one origin is asked by no more requests and connections than allowed, and 
   assert.ok(pypi.active.most <= 8);
 });
 
+test('48 files and 16 pages of one origin are under way at once: uv asks for up to 50 files', async () => {
+  await using context = await startPypi({ fileUrls: 'path' });
+  const { pypi, upstream, url } = context;
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  pypi.fault({}, 'hang');
+  const work = [
+    ...Array.from({ length: 60 }, () => upstream.file(url, { signal })),
+    ...Array.from({ length: 16 }, () => upstream.page(thing, { signal })),
+  ];
+  await until(() => pypi.active.now === 64);
+  leaving.abort(new Error('gone'));
+  for (const result of await Promise.allSettled(work)) assert.equal(result.status, 'rejected');
+  assert.equal(pypi.requests.filter(({ path }) => path.startsWith('/simple/')).length, 16);
+  assert.equal(pypi.active.most, 64);
+});
+
 test('a connection is used again', async () => {
   await using context = await startPypi();
   for (let i = 0; i < 5; i++) await goodPage(context.upstream);

@@ -86,7 +86,7 @@ export function createIndexAsker(deps: {
     signal: AbortSignal,
   ): AsyncGenerator<readonly Uint8Array[]> {
     signal.throwIfAborted();
-    using idle = deadline(clock, limits.follow.answerIdle, signal);
+    using idle = deadline(clock, limits.follow.answerFirst, signal);
     const bytes = encodeIndexRequest(request);
     const chunks =
       peer === SELF
@@ -97,8 +97,9 @@ export function createIndexAsker(deps: {
             passing: request.q === 'bins',
           });
     try {
-      for await (const parts of readPartsAtOnce(chunks, partLimits[request.q])) {
-        idle.restart();
+      const begun = onFirst(chunks, () => idle.restart(limits.follow.answerIdle));
+      for await (const parts of readPartsAtOnce(begun, partLimits[request.q])) {
+        idle.restart(limits.follow.answerIdle);
         yield parts;
       }
     } catch (error) {
@@ -171,5 +172,14 @@ function answerLimit(request: IndexRequest): number {
       return limits.follow.bundles * (partLimits.bundles + 4);
     default:
       return partLimits[request.q] + 4;
+  }
+}
+
+async function* onFirst<T>(items: AsyncIterable<T>, act: () => void): AsyncGenerator<T> {
+  let isFirst = true;
+  for await (const item of items) {
+    if (isFirst) act();
+    isFirst = false;
+    yield item;
   }
 }

@@ -167,6 +167,30 @@ test('a peer that stops in the middle of an answer is left for another after a w
   await one.close();
 });
 
+test('a peer that answers nothing at all is left for another after 5 s', async () => {
+  const world = createFollowWorld();
+  const { doubles } = await threePublishers(world, { foo: pair(1) });
+  const [double] = doubles;
+  const cutOff = world.serve(
+    double,
+    'cut-off',
+    (handler) =>
+      async function* (peer, request, signal) {
+        if (decodeIndexRequest(request).q !== 'object') return yield* handler(peer, request, signal);
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('gone'))));
+      },
+  );
+  const one = await world.follower(policyOf(1, [double]), { connected: [cutOff.peerId] });
+  await world.settle();
+  world.connect(one.peerId, double.name);
+  await world.settle();
+  assert.equal(one.follower.status().ready, false);
+  await world.clock.advance(6000);
+  await world.settle();
+  assert.equal(one.follower.status().ready, true);
+  await one.close();
+});
+
 test('a bundle whose proof leads elsewhere is no vote', async () => {
   const world = createFollowWorld();
   const { doubles } = await threePublishers(world, { foo: pair(1) });
