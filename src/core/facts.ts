@@ -44,6 +44,7 @@ export interface Facts {
     complete: boolean;
     serial: number;
     observedAt: number;
+    mapRoot: Digest;
   };
   /** Of a publisher's first import. */
   'publisher:progressed': { done: number; total: number; project: ProjectName };
@@ -52,7 +53,15 @@ export interface Facts {
   /** It signs no more; `message` says why and what to do. */
   'publisher:stopped': { origin: string; message: string };
   /** What is believed of the index changed by a voter's record. */
-  'head:advanced': { origin: string; seq: number; names: number; serial: number; observedAt: number };
+  'head:advanced': {
+    origin: string;
+    seq: number;
+    names: number;
+    serial: number;
+    observedAt: number;
+    /** Of the map that is here now. */
+    mapRoot: Digest;
+  };
   /** Something about a publisher's log was refused; who is to blame for it. */
   'record:refused': {
     origin: string | undefined;

@@ -74,7 +74,8 @@ export function createMemoryReplaceableFile(): ReplaceableFile {
     },
     async replace(chunks) {
       const version: Uint8Array[] = [];
-      for await (const chunk of chunks) version.push(chunk.slice());
+      // `slice` of a Buffer is no copy.
+      for await (const chunk of chunks) version.push(Uint8Array.from(chunk));
       kept = version;
     },
   };

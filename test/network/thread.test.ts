@@ -35,6 +35,7 @@ interface Threaded extends AsyncDisposable {
   readonly thread: () => ChannelThread;
   /** The node in the thread, and the shelf as it sees it. */
   readonly inside: () => MemoryNode;
+  readonly factsInside: () => FactEmitter;
   readonly borrowed: () => Shelf;
   /** Everything posted before has been heard on the other side. */
   roundTrip(): Promise<void>;
@@ -54,6 +55,7 @@ async function threaded(
   const threads: ChannelThread[] = [];
   const nodes: MemoryNode[] = [];
   const shelves: Shelf[] = [];
+  const emitters: FactEmitter[] = [];
   const start = (): ChannelThread => {
     const life = threads.length;
     const thread = channelThread(clock, async (deps) => {
@@ -62,6 +64,7 @@ async function threaded(
       const node = world.node({ ...deps, peerId: life === 0 ? peerId : `${peerId}-${life}`, lan: true });
       nodes.push(node);
       shelves.push(deps.shelf);
+      emitters.push(deps.facts);
       return node;
     });
     threads.push(thread);
@@ -74,6 +77,7 @@ async function threaded(
     threads,
     thread: () => threads.at(-1)!,
     inside: () => nodes.at(-1)!,
+    factsInside: () => emitters.at(-1)!,
     borrowed: () => shelves.at(-1)!,
     async roundTrip() {
       await holdersOf(network.ask(absent));
@@ -254,6 +258,40 @@ describe('facts and verdicts between the threads', () => {
 });
 
 describe('the status of a network in another thread', () => {
+  const peer = (n: number) => ({ peerId: `peer-${n}`, address: '/ip4/127.0.0.1/tcp/1', lan: true });
+
+  it('counts the first peer as soon as that peer is heard of, without any time passing', async () => {
+    const clock = createFakeClock();
+    const world = createMemoryWorld({ clock });
+    await using us = await threaded(world, { clock });
+    const counted: number[] = [];
+    us.facts.on('peer:connected', () => counted.push(us.network.status().connections));
+    for (const round of [1, 2]) {
+      assert.equal(us.network.status().connections, 0);
+      world.node({ peerId: `peer-${round}`, shelf: createMemoryShelf() });
+      us.factsInside().emit('peer:connected', peer(round));
+      await turns(3);
+      assert.equal(counted.length, round);
+      world.disconnect('us', `peer-${round}`);
+      us.factsInside().emit('peer:disconnected', { peerId: `peer-${round}` });
+      await clock.advance(20);
+    }
+    assert.deepEqual(counted, [1, 1]);
+  });
+
+  it('is sent within 20 ms also where peers come and go every 10 ms', async () => {
+    const clock = createFakeClock();
+    const world = createMemoryWorld({ clock });
+    await using us = await threaded(world, { clock });
+    for (let n = 1; n <= 5; n++) {
+      world.node({ peerId: `peer-${n}`, shelf: createMemoryShelf() });
+      us.factsInside().emit('peer:connected', peer(n));
+      await clock.advance(10);
+    }
+    await turns(3);
+    assert.ok(us.network.status().connections >= 4, String(us.network.status().connections));
+  });
+
   it('is as of now when it was refreshed, and does not wait long for a thread that is held up', async () => {
     const clock = createFakeClock();
     const { us, digest } = await pair(100, {}, clock);

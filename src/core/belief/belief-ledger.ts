@@ -115,6 +115,16 @@ export class BeliefLedger {
     if (!this.active.has(name) || !sameBelief(before, this.active.get(name))) this.#dirty.add(name);
   }
 
+  /** One that rests, opened and judged; it is written down again only if that changed something. */
+  lookAgain(name: string): void {
+    const before = this.resting.get(name);
+    const wasDirty = this.#dirty.has(name);
+    this.open(name);
+    this.judge(name);
+    if (!this.resting.has(name) || !sameBelief(before, this.resting.get(name))) this.mark(name);
+    else if (!wasDirty) this.#dirty.delete(name);
+  }
+
   /** All that are active. */
   *judgeActive(): Steps {
     let judged = 0;
@@ -148,6 +158,10 @@ export class BeliefLedger {
   /** It is to be written down again. */
   mark(name: string): void {
     this.#dirty.add(name);
+  }
+
+  get hasChanged(): boolean {
+    return this.#dirty.size > 0;
   }
 
   /** Names whose kept form may have changed since the last call. */

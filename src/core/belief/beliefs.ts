@@ -163,12 +163,13 @@ export class Beliefs {
     for (let at = 0; at < names.length; at += JUDGED_AT_ONCE) {
       const some = names.slice(at, at + JUDGED_AT_ONCE);
       yield some;
-      for (const name of some) {
-        ledger.open(name);
-        ledger.mark(name);
-        ledger.judge(name);
-      }
+      for (const name of some) ledger.lookAgain(name);
     }
+  }
+
+  /** Whether {@link takeChanged} has any. */
+  get hasChanged(): boolean {
+    return this.#ledger.hasChanged;
   }
 
   /** Names whose `keptName` may have changed since the last call. */

@@ -6,8 +6,10 @@
  */
 import { type Digest, digestFromBytes } from '../digest.ts';
 import { InvalidIndexMapError } from '../errors.ts';
+import { EMPTY_LEAF } from './index-bin.ts';
 import { BINS } from './index-entry.ts';
-import type { LeafChanges } from './leaf-changes.ts';
+import { type LeafChanges, packedChanges } from './leaf-changes.ts';
+import { occupiedLeaves } from './leaf-scan.ts';
 import { HASH_BYTES, hashPair, nodeHash } from './tree-hash.ts';
 
 export const LEAVES_BYTES = BINS * HASH_BYTES;
@@ -111,22 +113,7 @@ export class MerkleTree {
   }
 
   #planFew(changed: LeafChanges): TreePlan {
-    const nodes = new Map<number, Uint8Array>();
-    const get = (n: number): Uint8Array => nodes.get(n) ?? this.#node(n);
-    let parents = new Set<number>();
-    for (const [number, hash] of changed) {
-      nodes.set(BINS + number, hash);
-      parents.add((BINS + number) >> 1);
-    }
-    for (let level = 0; level < PATH_HASHES; level++) {
-      const above = new Set<number>();
-      for (const n of parents) {
-        nodes.set(n, nodeHash(get(2 * n), get(2 * n + 1)));
-        above.add(n >> 1);
-      }
-      parents = above;
-    }
-    return { root: digestFromBytes(get(1)), nodes };
+    return planFew(changed, (n) => this.#node(n));
   }
 
   #planWhole(changed: LeafChanges): TreePlan {
@@ -146,11 +133,44 @@ export class MerkleTree {
   }
 }
 
+/** `before`: each node as it is without the change. */
+function planFew(changed: LeafChanges, before: (n: number) => Uint8Array): TreePlan {
+  const nodes = new Map<number, Uint8Array>();
+  const get = (n: number): Uint8Array => nodes.get(n) ?? before(n);
+  let parents = new Set<number>();
+  for (const [number, hash] of changed) {
+    nodes.set(BINS + number, hash);
+    parents.add((BINS + number) >> 1);
+  }
+  for (let level = 0; level < PATH_HASHES; level++) {
+    const above = new Set<number>();
+    for (const n of parents) {
+      nodes.set(n, nodeHash(get(2 * n), get(2 * n + 1)));
+      above.add(n >> 1);
+    }
+    parents = above;
+  }
+  return { root: digestFromBytes(get(1)), nodes };
+}
+
+/** Of parts of a tree without names, by their height above the leaves. */
+const emptyNodes: readonly Uint8Array[] = Array.from({ length: PATH_HASHES }).reduce<Uint8Array[]>(
+  (below) => [...below, nodeHash(below.at(-1) as Uint8Array, below.at(-1) as Uint8Array)],
+  [EMPTY_LEAF],
+);
+/** `clz32` of a leaf's number in the heap. */
+const LEAF_ZEROS = Math.clz32(BINS);
+
 /** Without the tree. @throws InvalidIndexMapError LEAVES_MALFORMED when they are not exactly 65,536 hashes */
 export async function rootOfLeaves(leaves: Uint8Array, turn: Turn): Promise<Digest> {
   checkLeaves(leaves);
-  const nodes = Buffer.allocUnsafe(LEAVES_BYTES / 2);
   let below = Buffer.from(leaves.buffer, leaves.byteOffset, leaves.length);
+  const occupied = occupiedLeaves(below);
+  if (occupied.length <= FEW) {
+    const empty = (n: number): Uint8Array => emptyNodes[Math.clz32(n) - LEAF_ZEROS] as Uint8Array;
+    return planFew(packedChanges(below, occupied), empty).root;
+  }
+  const nodes = Buffer.allocUnsafe(LEAVES_BYTES / 2);
   // Each level over the one below: a node is written behind where its children were read.
   for (let count = BINS / 2; count >= 1; count /= 2) {
     for (let n = 0; n < count; n++) {

@@ -20,7 +20,7 @@ import type { FollowState, StateWrite } from './follow-state.ts';
 import { LoadedView, type ViewFacts } from './loaded-view.ts';
 import { type BookVoter, LoadedViews } from './loaded-views.ts';
 import { pieces } from './pieces.ts';
-import { beliefWrites, readBeliefs } from './written-beliefs.ts';
+import { type PreparedBeliefs, prepareBeliefs, readBeliefs } from './written-beliefs.ts';
 
 export interface NewView {
   readonly slot: string;
@@ -122,17 +122,19 @@ export class BeliefBook {
         await this.#inPiece(() => this.#loadUntouched(view, next, isFirst));
         await this.#inPieces(acceptance.finish());
       }
+      const changed = this.#beliefs.takeChanged();
+      const prepared = await this.#prepare(changed);
       await this.#inPiece(async () => {
         acceptance?.done();
         this.#views.set(slot, view);
-        const changed = this.#beliefs.takeChanged();
-        await this.#state.write([...swap.writes, ...(await beliefWrites(this.#beliefs, changed))]);
+        await this.#state.write([...swap.writes, ...prepared.writes]);
         await swap.commit();
-        for (const name of changed) if (told.size <= NAMES_TOLD) told.add(name);
       });
+      await prepared.finish();
+      for (const name of changed) if (told.size <= NAMES_TOLD) told.add(name);
       await this.#letBasesGo();
       await this.#inPieces(this.#beliefs.letGo(Math.max(touched, NAMES_A_PIECE)));
-      await this.#writeChanged();
+      if (this.#beliefs.hasChanged) await this.#writeChanged();
       this.#prune();
       return isFirst || told.size > NAMES_TOLD ? 'all' : [...told];
     });
@@ -217,10 +219,14 @@ export class BeliefBook {
   }
 
   async #writeChanged(): Promise<void> {
-    await this.#inPiece(async () => {
-      const changed = this.#beliefs.takeChanged();
-      if (changed.length > 0) await this.#state.write(await beliefWrites(this.#beliefs, changed));
-    });
+    const prepared = await this.#prepare(this.#beliefs.takeChanged());
+    await this.#state.write(prepared.writes);
+    await prepared.finish();
+  }
+
+  /** Nobody but who changes something is kept from their turn: what is asked meanwhile is asked of memory. */
+  #prepare(changed: readonly string[]): Promise<PreparedBeliefs> {
+    return prepareBeliefs(this.#state, this.#beliefs, changed);
   }
 
   /** Where it fails, what is believed is again what is written. */
@@ -241,8 +247,9 @@ export class BeliefBook {
     await this.#change(() =>
       this.#inPiece(async () => {
         await work();
-        const changed = await beliefWrites(this.#beliefs, this.#beliefs.takeChanged());
-        await this.#state.write([...writes, ...changed]);
+        const prepared = await this.#prepare(this.#beliefs.takeChanged());
+        await this.#state.write([...writes, ...prepared.writes]);
+        await prepared.finish();
         this.#prune();
       }),
     );
@@ -302,9 +309,7 @@ export class BeliefBook {
         this.#prune();
       });
     await this.#inPieces(end.finish());
-    await this.#inPiece(async () =>
-      this.#state.write(await beliefWrites(this.#beliefs, this.#beliefs.takeChanged())),
-    );
+    await this.#writeChanged();
   }
 
   async *#mayDiffer(): AsyncGenerator<readonly string[]> {

@@ -1,8 +1,8 @@
 /** For which names voters' maps differ: found by their leaf hashes, so that equal maps cost 65,536 comparisons. */
 import { setImmediate } from 'node:timers/promises';
 import { decodeKnownBin } from '../../core/index-map/index-bin.ts';
-import { BINS, type IndexEntry, sameEntry } from '../../core/index-map/index-entry.ts';
-import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
+import { type IndexEntry, sameEntry } from '../../core/index-map/index-entry.ts';
+import { differingLeaves } from '../../core/index-map/leaf-scan.ts';
 
 /** Compared before others have their turn: some milliseconds. */
 const BINS_AT_ONCE = 64;
@@ -17,13 +17,9 @@ export function differingBins(all: readonly Uint8Array[]): number[] {
   const [first, ...others] = all.map((leaves) =>
     Buffer.from(leaves.buffer, leaves.byteOffset, leaves.length),
   );
-  const bins: number[] = [];
-  if (first === undefined) return bins;
-  for (let bin = 0; bin < BINS; bin++) {
-    const [from, to] = [bin * HASH_BYTES, (bin + 1) * HASH_BYTES];
-    if (others.some((leaves) => leaves.compare(first, from, to, from, to) !== 0)) bins.push(bin);
-  }
-  return bins;
+  if (first === undefined) return [];
+  const bins = others.map((leaves) => differingLeaves(first, leaves));
+  return bins.length === 1 ? (bins[0] as number[]) : [...new Set(bins.flat())].sort((a, b) => a - b);
 }
 
 /** In the order of bins; some at a time, which may be none. */

@@ -101,12 +101,12 @@ export class FollowedMap {
       facts,
       touched: () => alsoStale(next.touched(), stale, facts.stale),
     };
-    const leaves = this.#head && this.map.leaves();
+    const before = this.#leavesOf(staged.bins);
     const changed = await book.accept(view, {
       writes: [this.#headWrite(head), [`redo/${this.#name}`, encode(keptChange(change))]],
       commit: async () => {
         await staged.commit();
-        if (leaves !== undefined) this.#remember(head.record.leaves, staged.bins, leaves);
+        this.#remember(head.record.leaves, before);
         this.#head = head;
       },
     });
@@ -123,7 +123,7 @@ export class FollowedMap {
     if (this.#head === undefined) return undefined;
     let at = this.#head.record.leaves;
     if (at !== digest && !this.#undo.some(({ leaves }) => leaves === digest)) return undefined;
-    const leaves = Buffer.from(this.map.leaves());
+    const leaves = this.map.leaves();
     for (const undo of this.#undo) {
       if (at === digest) break;
       for (const [bin, hash] of undo.before) leaves.set(hash, bin * HASH_BYTES);
@@ -185,17 +185,20 @@ export class FollowedMap {
     return [`view/${this.#name}`, encode({ r: bytes, o: observedAt } satisfies KeptView)];
   }
 
-  #remember(leaves: Digest, bins: readonly number[], old: Uint8Array): void {
-    const before = this.#head?.record.leaves;
-    if (before === undefined || bins.length > UNDO_BINS) {
-      this.#undo = [];
-      return;
-    }
-    if (before === leaves) return;
-    const hashes = bins.map((bin) => {
-      return [bin, Uint8Array.from(old.subarray(bin * HASH_BYTES, (bin + 1) * HASH_BYTES))] as const;
-    });
-    this.#undo = [{ leaves: before, before: hashes }, ...this.#undo].slice(0, limits.follow.leavesKept - 1);
+  /** Undefined where they are too many to keep, or nobody has asked for this map yet. */
+  #leavesOf(bins: readonly number[]): Undo['before'] | undefined {
+    if (this.#head === undefined || bins.length > UNDO_BINS) return undefined;
+    return bins.map((bin) => [bin, this.map.leaf(bin)] as const);
+  }
+
+  /** Before the head becomes the one with these `leaves`. */
+  #remember(leaves: Digest, before: Undo['before'] | undefined): void {
+    const now = this.#head?.record.leaves;
+    if (now === leaves) return;
+    this.#undo =
+      now === undefined || before === undefined
+        ? []
+        : [{ leaves: now, before }, ...this.#undo].slice(0, limits.follow.leavesKept - 1);
   }
 
   async #load(): Promise<void> {

@@ -110,8 +110,8 @@ export class TakeRecord {
       if (map.head !== undefined && !admission.isExcluded(other)) serials.set(origin, map.head.record.serial);
     for (const origin of leapingSlots(serials, k))
       alarms.raise(`the serial of ${origin} is more than a million above what ${k} publishers see`);
-    const { seq, count: names, serial } = record;
-    facts.emit('head:advanced', { origin: log.origin, seq, names, serial, observedAt });
+    const { seq, count: names, serial, mapRoot } = record;
+    facts.emit('head:advanced', { origin: log.origin, seq, names, serial, observedAt, mapRoot });
   }
 
   /** Once while it lasts. */

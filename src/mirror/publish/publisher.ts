@@ -146,7 +146,7 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
       throw error;
     });
     signedAt = clock.monotonic();
-    const { count: names, complete, serial, observedAt } = head.record;
+    const { count: names, complete, serial, observedAt, mapRoot } = head.record;
     const [size, stale] = [head.checkpoint.size, seen.stale.size];
     facts.emit('publisher:signed', {
       origin: log.origin,
@@ -157,6 +157,7 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
       complete,
       serial,
       observedAt,
+      mapRoot,
     });
     for (const listener of listeners) listener();
     await tell(head);

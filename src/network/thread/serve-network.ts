@@ -45,17 +45,27 @@ export async function serveNetwork(deps: {
   let network: PeerNetwork | undefined;
   let index: IndexOffer | undefined;
   let timer: Timer | undefined;
+  let isSoon = false;
+  /** What was sent last says that nobody is connected. */
+  let saidAlone = true;
 
   const sendState = (): void => {
     timer?.cancel();
+    isSoon = false;
     if (network === undefined) return;
-    port.post({ kind: 'state', multiaddrs: network.multiaddrs(), status: network.status() });
+    const status = network.status();
+    saidAlone = status.connections === 0;
+    port.post({ kind: 'state', multiaddrs: network.multiaddrs(), status });
     index?.sendPeers();
     timer = clock.setTimer(sendState, STATE_EVERY);
   };
   facts.onAny((name, fact) => {
+    // While nobody is connected nobody is asked (mirror/holder-search.ts): the first peer counts from when it is heard of.
+    if (name === 'peer:connected' && saidAlone) sendState();
     port.post({ kind: 'fact', name, fact });
-    if (!name.startsWith('peer:') || network === undefined) return;
+    // Not put off by the next fact: where peers come and go all the time the state would never be sent.
+    if (!name.startsWith('peer:') || network === undefined || isSoon) return;
+    isSoon = true;
     timer?.cancel();
     timer = clock.setTimer(sendState, STATE_SOON);
   });

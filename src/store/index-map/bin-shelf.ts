@@ -35,6 +35,6 @@ export interface ViewChange {
   readonly name: string;
   readonly bins: readonly NewBin[];
   readonly changed: LeafChanges;
-  /** Throws when the change must not be made any more. */
-  check(): void;
+  /** Rejects when the change must not be made any more. */
+  check(): Promise<void>;
 }

@@ -2,10 +2,12 @@
  * A new generation made from an old one. For each bin the new base has the version that most maps have, so that the overlays are as
  * small as they can be. A bin that is missing or damaged stays missing: the maps keep its leaf hash and can be mended.
  */
+import { setImmediate } from 'node:timers/promises';
 import { UnavailableError } from '../../core/errors.ts';
 import { EMPTY_BIN } from '../../core/index-map/index-bin.ts';
 import { BINS } from '../../core/index-map/index-entry.ts';
 import { type LeafChanges, packedChanges } from '../../core/index-map/leaf-changes.ts';
+import { differingLeaves } from '../../core/index-map/leaf-scan.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
 import { limits } from '../../core/limits.ts';
 import type { StoredBin } from './base-file.ts';
@@ -14,10 +16,19 @@ import { type Generation, keyOf } from './generation.ts';
 import { leafAt } from './map-view.ts';
 import { type MapPlace, writeGeneration } from './open-generation.ts';
 
+/** Looked up before others have their turn: some 5 ms. */
+const BINS_AT_ONCE = 2048;
+
 /** A map whose state the new generation must have. */
 export interface CarriedView {
   readonly name: string;
   readonly leaves: Buffer;
+}
+
+export interface Rewritten {
+  readonly generation: Generation;
+  /** Maps of which every bin is here. */
+  readonly whole: ReadonlySet<string>;
 }
 
 /** `bins` become the base; `made` is a map that is exactly these. */
@@ -27,21 +38,23 @@ export async function rewriteGeneration(
   views: readonly CarriedView[],
   bins: AsyncIterable<readonly StoredBin[]>,
   made?: string,
-): Promise<Generation> {
-  return await writeGeneration(place, old.number + 1, bins, async (generation) => {
+): Promise<Rewritten> {
+  const whole = new Set<string>();
+  const written = await writeGeneration(place, old.number + 1, bins, async (generation) => {
     for (const view of views) {
-      await copyMissing(old, generation, view.leaves);
+      if (await copyMissing(old, generation, view.leaves)) whole.add(view.name);
       const changed = differences(generation, view.leaves);
       await generation.log.append([{ kind: 'map', name: view.name, fromBase: true, changed }]);
     }
     if (made !== undefined)
       await generation.log.append([{ kind: 'map', name: made, fromBase: true, changed: new Map() }]);
   });
+  return { generation: written, whole };
 }
 
 /** The leaves in which these differ from the base. */
 export function differences({ base }: Generation, leaves: Buffer): LeafChanges {
-  return packedChanges(leaves, (number, hash) => !base.isLeaf(number, hash));
+  return packedChanges(leaves, differingLeaves(base.leaves, leaves));
 }
 
 /** The bins of the new base, in order, each there until the next piece. */
@@ -49,7 +62,7 @@ export async function* compactedBins(
   old: Generation,
   views: readonly CarriedView[],
 ): AsyncGenerator<StoredBin[]> {
-  const leaves = commonLeaves(old, views);
+  const leaves = await commonLeaves(old, views);
   for await (const piece of old.walk(leaves))
     yield piece.map(({ number, bytes }) => {
       const count = bytes === undefined ? 0 : (old.count(number, leafAt(leaves, number)) ?? 0);
@@ -58,9 +71,10 @@ export async function* compactedBins(
 }
 
 /** The most frequent of those that are here; of equals the first. */
-function commonLeaves(old: Generation, views: readonly CarriedView[]): Buffer {
+async function commonLeaves(old: Generation, views: readonly CarriedView[]): Promise<Buffer> {
   const common = Buffer.from(old.base.leaves);
   for (let number = 0; number < BINS; number++) {
+    if (number % BINS_AT_ONCE === 0) await setImmediate();
     if (areAll(views, number, old.base.leaves)) continue;
     const first = views[0]?.leaves ?? common;
     if (areAll(views, number, first)) {
@@ -88,15 +102,21 @@ function areAll(views: readonly CarriedView[], number: number, others: Buffer): 
   return true;
 }
 
-async function copyMissing(from: Generation, to: Generation, leaves: Buffer): Promise<void> {
+/** False: some are not here. */
+async function copyMissing(from: Generation, to: Generation, leaves: Buffer): Promise<boolean> {
+  let isWhole = true;
   let waiting: NewBin[] = [];
   let bytesWaiting = 0;
   for (let number = 0; number < BINS; number++) {
+    if (number % BINS_AT_ONCE === 0) await setImmediate();
     const hash = leafAt(leaves, number);
     if (to.count(number, hash) !== undefined) continue;
     const count = from.count(number, hash);
     const bytes = count === undefined ? undefined : await readIfHere(from, number, hash);
-    if (bytes === undefined || count === undefined) continue;
+    if (bytes === undefined || count === undefined) {
+      isWhole = false;
+      continue;
+    }
     waiting.push({ number, bytes, hash, count });
     bytesWaiting += bytes.length;
     if (bytesWaiting < limits.indexMap.readAhead) continue;
@@ -104,6 +124,7 @@ async function copyMissing(from: Generation, to: Generation, leaves: Buffer): Pr
     [waiting, bytesWaiting] = [[], 0];
   }
   await to.put(waiting);
+  return isWhole;
 }
 
 async function readIfHere(

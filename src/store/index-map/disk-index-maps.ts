@@ -14,7 +14,13 @@ import { limits } from '../../core/limits.ts';
 import { type FileSystem, realFileSystem } from '../file-system.ts';
 import { diskFull, isDiskFull } from '../storage-full.ts';
 import type { BinReader, BinShelf, NewBin, ViewChange } from './bin-shelf.ts';
-import { type CarriedView, compactedBins, differences, rewriteGeneration } from './compact.ts';
+import {
+  type CarriedView,
+  compactedBins,
+  differences,
+  type Rewritten,
+  rewriteGeneration,
+} from './compact.ts';
 import { type Generation, keyOf } from './generation.ts';
 import type { IndexMaps } from './index-maps.ts';
 import { emptyTree, leafAt, MapView } from './map-view.ts';
@@ -210,7 +216,7 @@ class DiskIndexMaps implements IndexMaps, BinShelf {
 
   async commit({ name, bins, changed, check }: ViewChange, take: () => void): Promise<void> {
     await this.#next(async () => {
-      check();
+      await check();
       const known = this.#committed.has(name);
       if (known && changed.size === 0) return;
       const differing = known ? changed : this.#differing(name, changed);
@@ -252,14 +258,15 @@ class DiskIndexMaps implements IndexMaps, BinShelf {
     this.#dueAt = { touched: touched + this.#due.touched, bytes: bytes + this.#due.bytes };
   }
 
-  #swap(generation: Generation, views: readonly CarriedView[]): void {
+  #swap({ generation, whole }: Rewritten, views: readonly CarriedView[]): void {
     const old = this.#generation;
     this.#generation = generation;
     this.#touched.clear();
     for (const { leaves } of views)
       for (const number of differences(generation, leaves).keys()) this.#touched.add(number);
     this.#setDue(this.#touched.size, generation.log.bytes);
-    for (const view of this.#views.values()) view.recount();
+    // Counting a map anew looks up 65,536 bins.
+    for (const [name, view] of this.#views) if (!whole.has(name)) view.recount();
     // Not waited for: a reader may be slow. Files that stay behind are removed when the maps are opened.
     old
       .close()

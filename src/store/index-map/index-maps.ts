@@ -37,6 +37,8 @@ export interface IndexMap {
   readonly count: number;
   /** A copy of the 65,536 leaf hashes, 2 MiB. */
   leaves(): Uint8Array;
+  /** A copy of one of them. */
+  leaf(number: number): Uint8Array;
   /** CBOR without the leading 0x00. @throws UnavailableError when it is damaged on disk: see {@link IndexMaps.missing} */
   bin(number: number): Promise<Uint8Array>;
   get(name: ProjectName): Promise<MapAnswer>;

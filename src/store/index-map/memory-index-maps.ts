@@ -6,6 +6,7 @@ import { digestFromBytes, type Digest } from '../../core/digest.ts';
 import { StorageFullError, UnavailableError } from '../../core/errors.ts';
 import { EMPTY_BIN, EMPTY_LEAF } from '../../core/index-map/index-bin.ts';
 import { BINS } from '../../core/index-map/index-entry.ts';
+import { occupiedLeaves } from '../../core/index-map/leaf-scan.ts';
 import { checkLeaves, LEAVES_BYTES, MerkleTree } from '../../core/index-map/merkle-tree.ts';
 import { leafHash } from '../../core/index-map/tree-hash.ts';
 import { limits } from '../../core/limits.ts';
@@ -29,7 +30,7 @@ export function createMemoryIndexMaps({
   const views = new Map<string, MapView>();
   const committed = new Set<string>();
   let queue: Promise<unknown> = Promise.resolve();
-  const next = (work: () => void): Promise<void> => {
+  const next = (work: () => void | Promise<void>): Promise<void> => {
     const result = queue.then(mayWrite).then(work);
     queue = result.catch(() => {});
     return result;
@@ -64,8 +65,8 @@ export function createMemoryIndexMaps({
     count: (_number, hash) => bins.get(digestFromBytes(hash))?.count,
     put: async (fresh) => keep(fresh),
     commit: (change, take) =>
-      next(() => {
-        change.check();
+      next(async () => {
+        await change.check();
         keep(change.bins);
         committed.add(change.name);
         take();
@@ -113,10 +114,8 @@ export function createMemoryIndexMaps({
     bin: async (hash) => bins.get(hash)?.bytes,
     missing(leaves) {
       checkLeaves(leaves);
-      const all = Buffer.from(leaves);
-      return Array.from({ length: BINS }, (_, number) => number).filter(
-        (number) => !bins.has(digestFromBytes(leafAt(all, number))),
-      );
+      const all = Buffer.from(leaves.buffer, leaves.byteOffset, leaves.length);
+      return occupiedLeaves(all).filter((number) => !bins.has(digestFromBytes(leafAt(all, number))));
     },
     async add(received) {
       for (const batch of newBins(received)) keep(batch);

@@ -15,11 +15,15 @@ import type { StagedChange } from './index-maps.ts';
 export interface StagedMap {
   readonly name: string;
   readonly tree: MerkleTree;
-  readonly count: number;
+  /** Names in it. */
+  readonly count: () => Promise<number>;
   /** Throws when the map is another one by now. */
   check(): void;
   take(plan: TreePlan, count: number): void;
 }
+
+/** Looked up before others have their turn: some 5 ms. */
+const BINS_AT_ONCE = 2048;
 
 export class Staging {
   readonly #shelf: BinShelf;
@@ -63,7 +67,8 @@ export class Staging {
       );
     const bins = this.#bins;
     const changed = this.#changed;
-    const count = this.#newCount();
+    const count = await this.#newCount();
+    check();
     return {
       root: plan.root,
       count,
@@ -74,9 +79,9 @@ export class Staging {
             name,
             bins,
             changed,
-            check: () => {
+            check: async () => {
+              await this.#checkComplete(bins);
               check();
-              this.#checkComplete(bins);
             },
           },
           () => take(plan, count),
@@ -84,21 +89,25 @@ export class Staging {
     };
   }
 
-  #newCount(): number {
+  async #newCount(): Promise<number> {
     const { tree, name } = this.#map;
-    let { count } = this.#map;
+    let count = await this.#map.count();
+    let looked = 0;
     for (const [number, hash] of this.#changed) {
       const now = this.#counts.get(number) ?? this.#shelf.count(number, hash);
       if (now === undefined) throw incomplete(name, number);
       count += now - (this.#shelf.count(number, tree.leaf(number)) ?? 0);
+      if (++looked % BINS_AT_ONCE === 0) await setImmediate();
     }
     return count;
   }
 
   /** What waited in the store may have been dropped since. */
-  #checkComplete(bins: readonly NewBin[]): void {
+  async #checkComplete(bins: readonly NewBin[]): Promise<void> {
     const held = new Set(bins.map(({ number }) => number));
+    let looked = 0;
     for (const [number, hash] of this.#changed) {
+      if (++looked % BINS_AT_ONCE === 0) await setImmediate();
       if (!held.has(number) && this.#shelf.count(number, hash) === undefined)
         throw incomplete(this.#map.name, number);
     }
