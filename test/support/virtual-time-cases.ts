@@ -21,6 +21,7 @@ import zlib from 'node:zlib';
 import createPeerLock from '../../src/simulator/nodes/peer-lock.ts';
 import type { Kernel } from '../../src/simulator/kernel/kernel.ts';
 import type { Owner } from '../../src/simulator/kernel/owner.ts';
+import { offThreadCalls } from './off-thread-calls.ts';
 
 interface Case {
   (world: {
@@ -62,6 +63,13 @@ export const cases: Record<string, Case> = {
       'hrtime.bigint': String(process.hrtime.bigint()),
       'hrtime since': process.hrtime([1, 0]),
       uptime: process.uptime(),
+      'a format of no date': new Intl.DateTimeFormat('en', {
+        timeZone: 'UTC',
+        minute: '2-digit',
+        second: '2-digit',
+      }).format(),
+      'its parts': new Intl.DateTimeFormat('en', { timeZone: 'UTC', year: 'numeric' }).formatToParts()[0]
+        ?.value,
     });
     const skewed = node(2);
     skewed.skew = -5000;
@@ -248,6 +256,19 @@ export const cases: Record<string, Case> = {
       seen['heldBytes'] = process.memoryUsage().heapUsed - before;
       await new Promise((resolve) => setTimeout(resolve, 100_000));
       seen['heard'] = heard;
+    });
+  },
+
+  async 'every other way off the thread'({ kernel, node, seen }) {
+    await kernel.perform(node(9), async () => {
+      for (const [name, call] of Object.entries(offThreadCalls)) {
+        try {
+          await call();
+          seen[name] = 'allowed';
+        } catch (error) {
+          seen[name] = (error as Error).message;
+        }
+      }
     });
   },
 

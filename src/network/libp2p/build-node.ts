@@ -5,7 +5,7 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import type { ICryptoInterface } from '@chainsafe/libp2p-noise';
 import { tcp } from '@libp2p/tcp';
-import type { ComponentLogger, PrivateKey } from '@libp2p/interface';
+import type { ComponentLogger, Metrics, PrivateKey } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Datastore } from 'interface-datastore';
@@ -47,6 +47,7 @@ export interface BuildOptions {
 
 export interface BuildDeps {
   readonly logger?: ComponentLogger | undefined;
+  readonly metrics?: Metrics | undefined;
   readonly noiseCrypto?: ICryptoInterface | undefined;
   readonly clock: Clock;
   readonly randomness: Randomness;
@@ -147,6 +148,7 @@ export async function buildNode(options: BuildOptions, deps: BuildDeps): Promise
   node = await createNode({
     randomness: deps.randomness,
     logger: deps.logger,
+    metrics: deps.metrics,
     noiseCrypto: deps.noiseCrypto,
     privateKey: deps.privateKey,
     listen: options.listen.map((text) => multiaddr(text).toString()),

@@ -11,6 +11,7 @@ import type {
   ComponentLogger,
   ConnectionGater,
   Libp2p,
+  Metrics,
   PeerId,
   PeerStore,
   PrivateKey,
@@ -58,6 +59,8 @@ export interface TransportFactory {
 export interface NodeOptions {
   /** In place of libp2p's own, which `DEBUG` turns on. */
   readonly logger?: ComponentLogger | undefined;
+  /** Who measures libp2p from outside; nobody by default. */
+  readonly metrics?: Metrics | undefined;
   /** In place of Noise's ciphers. */
   readonly noiseCrypto?: ICryptoInterface | undefined;
   readonly randomness: Randomness;
@@ -82,9 +85,11 @@ export function peerIdOf(privateKey: PrivateKey): PeerId {
 
 export async function createNode(options: NodeOptions): Promise<Node> {
   const { network } = limits;
+  const { metrics } = options;
   const settings: Libp2pOptions<NodeServices> = {
     start: false,
     ...(options.logger ? { logger: options.logger } : {}),
+    ...(metrics ? { metrics: () => metrics } : {}),
     privateKey: options.privateKey,
     nodeInfo: { name: 'fondue', userAgent: 'fondue' },
     addresses: { listen: [...options.listen], announceFilter: announcedAddresses },

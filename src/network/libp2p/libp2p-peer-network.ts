@@ -5,7 +5,7 @@
 import { networkInterfaces } from 'node:os';
 import type { NetworkInterfaceInfo } from 'node:os';
 import type { ICryptoInterface } from '@chainsafe/libp2p-noise';
-import type { ComponentLogger, PrivateKey } from '@libp2p/interface';
+import type { ComponentLogger, Metrics, PrivateKey } from '@libp2p/interface';
 import type { Datastore } from 'interface-datastore';
 import { deadline } from '../../core/clock.ts';
 import type { Clock, Randomness } from '../../core/clock.ts';
@@ -66,6 +66,8 @@ export interface Libp2pNetworkDeps {
   readonly privateKey?: PrivateKey | undefined;
   /** In place of libp2p's own. */
   readonly logger?: ComponentLogger | undefined;
+  /** Told of every connection and stream, as libp2p tells it. */
+  readonly metrics?: Metrics | undefined;
   /** In place of Noise's ciphers. */
   readonly noiseCrypto?: ICryptoInterface | undefined;
   /** In place of TCP. */
@@ -103,6 +105,7 @@ export async function createLibp2pPeerNetwork(
       bans,
       remembered,
       logger: deps.logger,
+      metrics: deps.metrics,
       noiseCrypto: deps.noiseCrypto,
       privateKey: storage.privateKey,
       datastore: storage.datastore,

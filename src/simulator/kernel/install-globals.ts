@@ -47,10 +47,26 @@ function installClocks(kernel: Kernel): void {
       new PerformanceMark(name, { ...options, startTime: options.startTime ?? milliseconds() }),
     measure: refuse('performance.measure'),
     timerify: refuse('performance.timerify'),
+    eventLoopUtilization: refuse('performance.eventLoopUtilization'),
     toJSON: () => ({ timeOrigin: kernel.epoch }),
   });
   Object.defineProperty(performance, 'timeOrigin', { get: () => kernel.epoch, configurable: true });
   Object.assign(perfHooks, { monitorEventLoopDelay: refuse('monitorEventLoopDelay') });
+
+  // What formats no date formats now, which it does not ask of `Date`.
+  const { prototype } = Intl.DateTimeFormat;
+  const format = Object.getOwnPropertyDescriptor(prototype, 'format')?.get as () => (date: unknown) => string;
+  const { formatToParts } = prototype;
+  Object.defineProperty(prototype, 'format', {
+    configurable: true,
+    get(this: Intl.DateTimeFormat) {
+      const real = format.call(this);
+      return (date: unknown = wall()) => real(date);
+    },
+  });
+  prototype.formatToParts = function (date = wall()) {
+    return formatToParts.call(this, date);
+  };
 
   const stamps = new WeakMap<Event, number>();
   Object.defineProperty(Event.prototype, 'timeStamp', {

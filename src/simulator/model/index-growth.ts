@@ -1,11 +1,10 @@
 /** How the simulated PyPI begins and changes: releases of popular and of new projects, removals, quarantine, downtime. */
 import { parseProjectName } from '../../core/project-name.ts';
 import type { Randomness } from '../../core/clock.ts';
-import type { Kernel } from '../kernel/kernel.ts';
 import { createZipf, draw, drawInt } from '../scenario/samplers.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { projectNames } from './project-names.ts';
-import { recur } from './schedule.ts';
+import { recur, type Timetable } from './schedule.ts';
 import type { UpstreamHost } from './upstream-host.ts';
 import type { IndexFile, UpstreamIndex } from './upstream-index.ts';
 
@@ -16,7 +15,7 @@ const NEW_PROJECTS = 0.1;
 const QUARANTINE = 600e6;
 
 export interface GrowthDeps {
-  readonly kernel: Kernel;
+  readonly kernel: Timetable;
   readonly index: UpstreamIndex;
   readonly stream: (purpose: string) => Randomness;
 }

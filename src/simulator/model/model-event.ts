@@ -52,6 +52,13 @@ export type ModelEvent =
       readonly upstreamOpen: boolean;
     }
   | { readonly kind: 'attempt-ended'; readonly attempt: Attempt; readonly end: AttemptEnd }
+  /** A copy of a message about the index reached a node. `message` names it; `head`: of which log, undefined: none that can be read. */
+  | {
+      readonly kind: 'gossip-received';
+      readonly node: number;
+      readonly message: string;
+      readonly head: { readonly origin: string; readonly size: number } | undefined;
+    }
   /** A gateway gave a page, or said that there is none. */
   | {
       readonly kind: 'page-served';

@@ -12,7 +12,7 @@ import { contentKey } from './content-key.ts';
 import type { Attempt, AttemptEnd, Tell } from './model-event.ts';
 import { fetchFile, fetchPage, type PipClientDeps } from './pip-client.ts';
 import { projectNames } from './project-names.ts';
-import { recur } from './schedule.ts';
+import { recur, type Timetable } from './schedule.ts';
 import type { UpstreamHost } from './upstream-host.ts';
 
 export interface PipWorkloadDeps {
@@ -28,16 +28,28 @@ export function installPackages(
   { nodes, projects }: { readonly nodes: readonly number[]; readonly projects: number },
   deps: PipWorkloadDeps,
 ): void {
-  const { randomness } = deps;
+  let attempts = 0;
+  planInstallations(pip, { nodes, projects }, deps.world.kernel, deps.randomness, (node, project) =>
+    install(node, project, deps, () => attempts++),
+  );
+}
+
+/** Who installs what, and when: `begin` is called as the timetable goes. */
+export function planInstallations(
+  pip: PipWorkload,
+  { nodes, projects }: { readonly nodes: readonly number[]; readonly projects: number },
+  timetable: Timetable,
+  randomness: Randomness,
+  begin: (node: number, project: ProjectName) => void,
+): void {
   const rank = createZipf(projects, pip.popularity.zipf);
   const names = projectNames(projects);
   const rate = pip.per === 'node' ? pip.rate * nodes.length : pip.rate;
   if (rate <= 0 || nodes.length === 0) return;
-  let attempts = 0;
-  recur(deps.world.kernel, { kind: 'rate', rate }, randomness, () => {
+  recur(timetable, { kind: 'rate', rate }, randomness, () => {
     const node = nodes[drawInt(nodes.length, randomness)] as number;
     const project = names[rank(randomness)] as ProjectName;
-    install(node, project, deps, () => attempts++);
+    begin(node, project);
   });
 }
 

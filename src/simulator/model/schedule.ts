@@ -4,9 +4,12 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { draw } from '../scenario/samplers.ts';
 import type { Recurrence } from '../scenario/scenario.ts';
 
+/** What is needed to plan: also for real time (scripts/sim-validate). */
+export type Timetable = Pick<Kernel, 'schedule' | 'world'>;
+
 /** From now on, for ever. */
 export function recur(
-  kernel: Kernel,
+  kernel: Timetable,
   recurrence: Recurrence,
   randomness: Randomness,
   happen: () => void,

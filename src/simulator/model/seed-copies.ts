@@ -16,8 +16,9 @@ export function seedCopies(
 ): void {
   for (const name of index.names()) {
     for (const file of index.page(name)?.files ?? []) {
-      const bytes = index.bytesOf(file);
+      const made = index.bytesOf(file);
       for (const { blobs } of shuffle(disks, randomness).slice(0, copies)) {
+        const bytes = blobs.shared.blob(file.digest, made);
         blobs.blobs.set(file.digest, { bytes, addedAt: now, lastUsedAt: now, holders: 0 });
         blobs.added.add(file.digest);
       }

@@ -2,6 +2,7 @@
  * One run of a scenario, put together: the world of nodes, the upstream, publishers, clients, churn and faults. What happens
  * is told to `tell`; running the kernel is the caller's.
  */
+import type { Metrics } from '@libp2p/interface';
 import type { Owner } from '../kernel/owner.ts';
 import type { NodeDisguise } from '../nodes/simulated-node.ts';
 import type { SimulatedWorld } from '../nodes/simulated-world.ts';
@@ -28,17 +29,17 @@ import { makePublisherKeys } from './publisher-keys.ts';
 import { fixFaults, scheduleFaults } from './run-faults.ts';
 import { seedCopies } from './seed-copies.ts';
 import { createSimulatedUpstream } from './simulated-upstream.ts';
+import { STARTS_WITHIN, startDelays } from './start-delays.ts';
 import { UpstreamHost } from './upstream-host.ts';
 import { INDEX_URL, UpstreamIndex } from './upstream-index.ts';
-
-/** Nodes are switched on one after the other within this time; microseconds. */
-const STARTS_WITHIN = 20e6;
 
 export interface SimulationDeps {
   readonly world: SimulatedWorld;
   /** Those that the world was made with. */
   readonly links: Links;
   readonly tell: Tell;
+  /** Who measures what a node's libp2p sends. */
+  readonly metrics?: ((node: number) => Metrics) | undefined;
 }
 
 export interface Simulation {
@@ -53,7 +54,7 @@ export interface Simulation {
 export async function openSimulation(
   scenario: Scenario,
   run: number,
-  { world, links, tell }: SimulationDeps,
+  { world, links, tell, metrics }: SimulationDeps,
 ): Promise<Simulation> {
   const { seed, workload } = scenario;
   const { kernel } = world;
@@ -114,6 +115,7 @@ export async function openSimulation(
       },
       node: {
         policy,
+        metrics: metrics?.(id),
         publish: signer && {
           signer,
           projects: undefined,
@@ -167,10 +169,7 @@ export async function openSimulation(
     index,
     tell,
   });
-  const phases = stream('starts');
-  for (const { id, roles } of hosts) {
-    // Those that the others look for are there first.
-    const delay = phases.float() * STARTS_WITHIN * (roles.includes('bootstrap') ? 0.05 : 1);
+  for (const [id, delay] of startDelays(hosts, stream('starts'))) {
     kernel.schedule(delay, 'start', kernel.world, () => lives.start(id));
   }
   kernel.schedule(STARTS_WITHIN, 'start', kernel.world, () => {

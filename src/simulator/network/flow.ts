@@ -24,9 +24,10 @@ export interface Path {
   /** Microseconds from end to end, drawn anew for each packet. */
   latency(): number;
   latencyBack(): number;
-  /** Whether a segment is lost. */
+  /** Whether a segment that goes again is lost. */
   loses(): boolean;
-  readonly lossy: boolean;
+  /** Segments that pass before one is lost, drawn anew for each loss; Infinity: none is. */
+  untilLoss(): number;
   /** Bytes a second of the slower line; may be infinite. */
   readonly rate: number;
   readonly uplink: AccessLink;
@@ -60,6 +61,8 @@ export class Flow implements LinkSource {
   /** The lost may go again. */
   #resends = false;
   #window = FIRST_WINDOW;
+  /** Segments that will pass; then one is lost. Undefined: not drawn yet. */
+  #untilLoss: number | undefined;
   #lastSent = -Infinity;
   #lastArrival = 0;
   #retry: KernelEvent | undefined;
@@ -137,7 +140,10 @@ export class Flow implements LinkSource {
     if (this.#inFlight === 0 && now - this.#lastSent >= IDLE) this.#window = FIRST_WINDOW;
     const room = Math.floor(this.#window) - this.#inFlightBytes;
     if (room <= 0) return undefined;
-    return Math.min(this.#unsentBytes, room, this.#path.lossy ? SEGMENT_BYTES : BATCH_BYTES);
+    // What is lost travels alone.
+    this.#untilLoss ??= this.#path.untilLoss();
+    const batch = Math.min(BATCH_BYTES, Math.max(1, this.#untilLoss) * SEGMENT_BYTES);
+    return Math.min(this.#unsentBytes, room, batch);
   }
 
   send(end: number): void {
@@ -159,7 +165,7 @@ export class Flow implements LinkSource {
       case 'reject':
         return this.#refuse();
       case 'pass': {
-        const delay = this.#lossDelay();
+        const delay = this.#lossDelay(segment);
         segment.delayed = delay > 0;
         const arrival = end + this.#path.latency() + delay;
         this.#lastArrival = Math.max(this.#lastArrival, arrival);
@@ -192,11 +198,17 @@ export class Flow implements LinkSource {
   }
 
   /** How much later it comes because copies of it were lost. */
-  #lossDelay(): number {
-    if (!this.#path.lossy) return 0;
+  #lossDelay({ bytes }: Segment): number {
+    this.#untilLoss ??= this.#path.untilLoss();
+    if (this.#untilLoss > 0) {
+      const segments = Math.max(1, Math.ceil(bytes.length / SEGMENT_BYTES));
+      this.#untilLoss = Math.max(0, this.#untilLoss - segments);
+      return 0;
+    }
+    this.#untilLoss = undefined;
     let delay = 0;
     let wait = this.#roundTrip.timeout;
-    while (this.#path.loses()) {
+    do {
       const room = Math.min(this.#unsentBytes, this.#window - this.#inFlightBytes);
       if (delay === 0 && room >= 3 * SEGMENT_BYTES) {
         delay = this.#roundTrip.smoothed;
@@ -206,7 +218,7 @@ export class Flow implements LinkSource {
         wait = Math.min(2 * wait, 120_000_000);
         this.#window = FIRST_WINDOW;
       }
-    }
+    } while (this.#path.loses());
     return delay;
   }
 

@@ -51,6 +51,8 @@ export class SimulatedConnection extends AbstractMultiaddrConnection {
 
   override sendData(data: Uint8ArrayList): SendResult {
     this.#lastActive = this.#kernel.now;
+    // As Node's socket: what is written to one that is gone is lost, and no error; whoever sends learns it by an event.
+    if (!this.#socket.open) return { sentBytes: data.byteLength, canSendMore: false };
     // A copy: who sends may use its memory again once this returns.
     return { sentBytes: data.byteLength, canSendMore: this.#socket.write(data.slice()) };
   }

@@ -33,6 +33,8 @@ export interface NetworkDeps {
   readonly trace?: Trace | undefined;
   /** Told of every packet that a fault swallowed or answered. */
   readonly onFault?: (from: number, to: number, mode: LinkMode) => void;
+  /** Told of every attempt to connect, whatever comes of it. */
+  readonly onDial?: ((from: number) => void) | undefined;
 }
 
 /** What both directions of a connection know. */
@@ -100,7 +102,8 @@ export class SimulatedNetwork {
 
   /** Rejects with the signal's reason, ECONNREFUSED or ETIMEDOUT. */
   connect(host: Host, owner: Owner, to: SocketAddress, signal: AbortSignal): Promise<Socket> {
-    const { kernel } = this.#deps;
+    const { kernel, onDial } = this.#deps;
+    onDial?.(host.index);
     const target = this.#byAddress.get(to.address);
     const latency = (): number => this.#latency(host, target as Host);
     return new Promise((resolve, reject) => {
@@ -218,8 +221,9 @@ export class SimulatedNetwork {
       back: () => (this.#fate(to, from) === 'pass' ? 'pass' : 'drop'),
       latency: () => this.#latency(from, to),
       latencyBack: () => this.#latency(to, from),
-      loses: () => loss > 0 && randomness.float() < loss,
-      lossy: loss > 0,
+      loses: () => randomness.float() < loss,
+      untilLoss: () =>
+        loss === 0 ? Infinity : Math.floor(Math.log1p(-randomness.float()) / Math.log1p(-loss)),
       rate: Math.min(from.options.uplink, to.options.downlink),
       uplink: from.uplink,
       downlink: to.downlink,

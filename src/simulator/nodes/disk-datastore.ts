@@ -3,7 +3,7 @@
  * written back yet is lost when the machine crashes.
  */
 import { MemoryDatastore } from 'datastore-core/memory';
-import type { Key } from 'interface-datastore';
+import { Key } from 'interface-datastore';
 import type { Clock } from '../../core/clock.ts';
 import { WRITEBACK } from '../../store/writeback.ts';
 
@@ -14,7 +14,8 @@ export interface DiskDatastoreDeps {
 }
 
 interface Undo {
-  readonly key: Key;
+  /** As text: a key's bytes hold 64 KiB of Node's pool. */
+  readonly key: string;
   readonly before: Uint8Array | undefined;
   /** Monotonic ms. */
   readonly at: number;
@@ -32,7 +33,8 @@ export class DiskDatastore extends MemoryDatastore {
 
   override put(key: Key, value: Uint8Array): Key {
     this.#note(key);
-    return super.put(key, value) as Key;
+    // A copy: what peers are written as is a piece of Node's pool, and 300 bytes would hold 64 KiB.
+    return super.put(key, new Uint8Array(value)) as Key;
   }
 
   override delete(key: Key): void {
@@ -42,7 +44,8 @@ export class DiskDatastore extends MemoryDatastore {
 
   /** Back to what was written back. */
   crash(): void {
-    for (const { key, before } of this.#recent().toReversed()) {
+    for (const { key: text, before } of this.#recent().toReversed()) {
+      const key = new Key(text);
       if (before === undefined) void super.delete(key);
       else void super.put(key, before);
     }
@@ -53,7 +56,7 @@ export class DiskDatastore extends MemoryDatastore {
     this.#deps.mayWrite();
     const at = this.#deps.clock.monotonic();
     const before = super.has(key) === true ? (super.get(key) as Uint8Array) : undefined;
-    this.#undo.push({ key, before, at });
+    this.#undo.push({ key: key.toString(), before, at });
     if ((this.#undo[0] as Undo).at < at - 2 * WRITEBACK) this.#undo = this.#recent();
   }
 

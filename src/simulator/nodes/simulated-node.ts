@@ -4,7 +4,7 @@
  * clients call the use cases.
  */
 import type { NetworkInterfaceInfo } from 'node:os';
-import type { PrivateKey } from '@libp2p/interface';
+import type { Metrics, PrivateKey } from '@libp2p/interface';
 import type { Clock } from '../../core/clock.ts';
 import type { Config } from '../../config.ts';
 import { createFactEmitter, type FactEmitter } from '../../core/facts.ts';
@@ -45,6 +45,8 @@ export interface SimulatedNodeOptions {
       }
     | undefined;
   readonly onFacts?: ((facts: FactEmitter) => void) | undefined;
+  /** Who measures its libp2p. */
+  readonly metrics?: Metrics | undefined;
   /** What a liar's node shows to peers in place of its own. */
   readonly disguise?: NodeDisguise | undefined;
 }
@@ -98,6 +100,7 @@ export async function createSimulatedNode(
           privateKey: options.privateKey,
           datastore: disk.peers,
           logger: silentLogger,
+          metrics: options.metrics,
           ...(options.security === 'plaintext' ? { noiseCrypto: createPlainNoise(randomness) } : {}),
           transport: createSimulatedTransport(ground),
           interfaces: () => interfacesOf(host),

@@ -35,6 +35,7 @@ export interface WorldOptions {
   /** Default: plaintext. Virtual time and sizes are the same, only the bytes differ. */
   readonly security?: Security;
   readonly onFault?: NetworkDeps['onFault'];
+  readonly onDial?: NetworkDeps['onDial'];
 }
 
 export interface MemberOptions extends Omit<HostOptions, 'address'> {
@@ -65,6 +66,7 @@ export class SimulatedWorld {
         randomness: createRandomness(deriveStream(options.seed, options.run, 'network', 'packets')),
         links: options.links,
         ...(options.onFault ? { onFault: options.onFault } : {}),
+        onDial: options.onDial,
       },
       options,
     );

@@ -11,8 +11,8 @@ p{margin:.5rem 0;overflow-wrap:anywhere}.soft{color:var(--soft)}
 .verdict{font-weight:600}.pass{color:var(--pass)}.fail{color:var(--fail)}.inconclusive{color:var(--open)}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.35rem .8rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-figure{margin:1rem 0}figure svg{display:block;width:100%;height:auto;border:1px solid var(--line);border-radius:6px}
+small{line-height:1.3;display:inline-block}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.88rem;margin:.3rem 0 1.2rem}figure svg{display:block;width:100%;height:auto;border:1px solid var(--line);border-radius:6px}
 code,pre{font-family:ui-monospace,monospace;font-size:.88em;background:var(--code);border-radius:4px}code{padding:.1em .3em;overflow-wrap:anywhere}
 pre{padding:.8rem;overflow:auto}details{margin:.8rem 0}summary{cursor:pointer}
 @media print{body{max-width:none}figure,tr{break-inside:avoid}}
@@ -50,6 +50,12 @@ export function tag(name: string, text: string, className?: string): Html {
   return { html: `<${name}${attribute}>${escapeXml(text)}</${name}>` };
 }
 
+/** A name, and under it what it is. */
+export function withWords(name: string, words: string | undefined): string | Html {
+  if (words === undefined) return name;
+  return { html: `${escapeXml(name)}<br>${tag('small', words, 'soft').html}` };
+}
+
 export function table(columns: readonly Column[], rows: readonly (readonly (string | Html)[])[]): Html {
   const cell = (name: string, content: string | Html, column: Column | undefined): string =>
     `<${name}${column?.number === true ? ' class="n"' : ''}>${typeof content === 'string' ? escapeXml(content) : content.html}</${name}>`;
@@ -67,8 +73,15 @@ export function list(items: readonly string[]): Html {
 }
 
 /** `svg` is the program's own. */
-export function figure(svg: string): Html {
-  return { html: `<figure>\n${svg}</figure>` };
+export function figure(svg: string, caption?: string): Html {
+  const under = caption === undefined ? '' : `<figcaption>${escapeXml(caption)}</figcaption>`;
+  return { html: `<figure>\n${svg}${under}</figure>` };
+}
+
+/** Closed until it is asked for. */
+export function fold(summary: string, parts: readonly Html[]): Html {
+  const body = parts.map(({ html }) => html).join('\n');
+  return { html: `<details><summary>${escapeXml(summary)}</summary>\n${body}\n</details>` };
 }
 
 export function details(summary: string, text: string): Html {

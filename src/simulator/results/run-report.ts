@@ -1,10 +1,12 @@
 /** `report.html` of one run: what was asked, whether it held, how long things took, and what not to conclude. */
 import { summarizeTimes } from '../statistics/run-summary.ts';
 import type { SurvivalQuantile } from '../statistics/kaplan-meier.ts';
-import { details, figure, list, renderPage, table, tag, type Html } from './html.ts';
+import { details, figure, fold, list, renderPage, table, tag, withWords, type Html } from './html.ts';
+import { metricWords } from './metric-words.ts';
 import { variantText, type PlotFile } from './run-plots.ts';
 import type { RunResult, Times, Verdict } from './run-result.ts';
-import { formatNumber, formatTime } from './svg/axis.ts';
+import { scalarTables, sidesTable, trafficTable } from './run-tables.ts';
+import { formatNumber, formatQuantity, formatTime } from './svg/axis.ts';
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   pass: 'Everything that was asserted holds',
@@ -18,9 +20,11 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 };
 
 export function renderRunReport(result: RunResult, plots: readonly PlotFile[]): string {
-  const { name, seed, run, variant, settings, faults, findings, times, counters, verdict } = result;
+  const { name, seed, run, variant, settings, faults, findings, times, verdict } = result;
   const title = `${name}, seed ${seed}, run ${run}${variantText(variant)}`;
-  const whole = counters.filter(({ node }) => node === undefined);
+  const [sides, traffic, scalars] = [sidesTable(result), trafficTable(result), scalarTables(result)];
+  const figures = (some: readonly PlotFile[]): Html[] => some.map(({ svg, words }) => figure(svg, words));
+  const others = plots.filter(({ first }) => first !== true);
   const set = settings.map(({ pointer, value }) => `${pointer} = ${value}`).join(', ');
   return renderPage(title, [
     tag('h1', title),
@@ -47,17 +51,21 @@ export function renderRunReport(result: RunResult, plots: readonly PlotFile[]): 
       'One run: its nodes are no repetition, so there are no intervals. “>”: more than what was looked at.',
       'soft',
     ),
-    ...when(whole, 'Counted', () =>
-      table(
-        [{ head: 'metric' }, { head: 'value', number: true }, { head: 'unit' }],
-        whole.map(({ metric, group, value, unit }) => [
-          group === undefined ? metric : `${metric} of ${group}`,
-          formatNumber(value),
-          unit === '1' ? '' : unit,
-        ]),
-      ),
-    ),
-    ...when(plots, 'Over time', () => ({ html: plots.map(({ svg }) => figure(svg).html).join('\n') })),
+    ...section('Look-ups on each side while the cut lasted', sides),
+    ...section('What came of it', scalars.first),
+    ...section('What the nodes sent', traffic),
+    ...when(plots, 'In pictures', () => ({
+      html: [
+        ...figures(plots.filter(({ first }) => first === true)),
+        ...(others.length === 0
+          ? []
+          : [fold(`${others.length} more plot${others.length === 1 ? '' : 's'}`, figures(others))]),
+      ]
+        .map(({ html }) => html)
+        .join('\n'),
+    })),
+    heading('All numbers'),
+    scalars.rest,
     heading('What not to conclude'),
     list(result.honesty),
     heading('Again'),
@@ -81,6 +89,10 @@ export function when(content: readonly unknown[], title: string, body: () => Htm
   return content.length === 0 ? [] : [heading(title), body()];
 }
 
+function section(title: string, body: Html | undefined): Html[] {
+  return body === undefined ? [] : [heading(title), body];
+}
+
 function describeIntervals(intervals: readonly { readonly from: number; readonly to: number }[]): string {
   const shown = intervals.slice(0, 3).map(({ from, to }) => `${formatTime(from)} to ${formatTime(to)}`);
   const more = intervals.length > shown.length ? `, and ${intervals.length - shown.length} more times` : '';
@@ -100,7 +112,7 @@ function timesTable(times: readonly Times[]): Html {
     times.map(({ metric, unit, window, values }) => {
       const { count, median, tail, failedShare, censored } = summarizeTimes(values, window);
       return [
-        metric,
+        withWords(metric, metricWords(metric)),
         String(count),
         describeQuantile(median, unit),
         `${tail.name} ${describeQuantile(tail.value, unit)}`,
@@ -114,6 +126,6 @@ function timesTable(times: readonly Times[]): Html {
 function describeQuantile(found: SurvivalQuantile | undefined, unit: string): string {
   if (found === undefined) return 'none';
   return found.kind === 'reached'
-    ? `${formatNumber(found.value)} ${unit}`
-    : `> ${formatNumber(found.bound)} ${unit}`;
+    ? formatQuantity(found.value, unit)
+    : `> ${formatQuantity(found.bound, unit)}`;
 }

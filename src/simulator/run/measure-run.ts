@@ -1,19 +1,27 @@
 /**
- * What a run is measured by, from the events of the model alone: rates and levels over time, look-ups, reconvergence after
- * each heal, promises, and the scenario's asserts.
+ * What a run is measured by, from the events of the model alone: rates and levels over time, look-ups, delivery, freshness,
+ * reconvergence after each heal, promises, and the scenario's asserts.
  */
 import type { Facts } from '../../core/facts.ts';
 import type { ModelEvent } from '../model/model-event.ts';
 import type { Counter, FaultBand, Series, Times } from '../results/run-result.ts';
 import { decideAsserts, type Decision, type Measured } from '../scenario/decide-asserts.ts';
+import type { FaultHosts } from '../scenario/fault-hosts.ts';
 import type { Links } from '../scenario/links.ts';
-import { cutsLinks, endOf, type Ratio, type Scenario } from '../scenario/scenario.ts';
-import { meanOver } from '../statistics/time-weighted.ts';
+import { cutsLinks, type Ratio, type Scenario } from '../scenario/scenario.ts';
+import { cutCounters, faultBands, healedCuts, reconvergeTimes } from './cut-measures.ts';
+import { cutSides } from './cut-sides.ts';
+import { Delivery } from './delivery.ts';
+import { Dials } from './dials.ts';
+import type { FileHolders } from './file-holders.ts';
+import { Freshness } from './freshness.ts';
 import { Lookups } from './lookups.ts';
 import type { Promises } from './promises.ts';
 import type { Reconvergence } from './reconvergence.ts';
-import { BinnedRate, Level } from './step-series.ts';
+import { RunLevels } from './run-levels.ts';
+import { BinnedRate } from './step-series.ts';
 import type { Topology } from './topology.ts';
+import { Traffic } from './traffic.ts';
 
 /** Of connections, over the last quarter of the warm-up and the one before it. */
 const DRIFT = 0.05;
@@ -28,40 +36,55 @@ export interface Measurement {
 
 export interface RunWatchers {
   readonly links: Links;
+  readonly cuts: readonly FaultHosts[];
   readonly promises: Promises;
   readonly topology: Topology;
   readonly reconvergence: Reconvergence;
+  readonly holders: FileHolders;
+  /** A host that others can dial. */
+  readonly isDialable: (node: number) => boolean;
+  readonly isByzantine: (fault: string) => boolean;
 }
 
 export class RunMeasures {
+  readonly traffic = new Traffic();
+  readonly dials = new Dials();
   readonly #scenario: Scenario;
   readonly #watchers: RunWatchers;
   readonly #rates = new Map<string, BinnedRate>();
-  readonly #heads = new Level();
-  readonly #live = new Level();
-  readonly #connections = new Level();
-  /** Since time 0 of the kernel. */
-  readonly #warmUp = new Level();
-  /** By node, what it believes. */
-  readonly #headOf = new Map<number, Map<string, number>>();
-  readonly #peers = new Map<number, Set<string>>();
+  readonly #levels: RunLevels;
   readonly #effects = new Map<string, number>();
-  readonly #lookups = new Lookups();
+  readonly #lookups: Lookups;
+  readonly #delivery: Delivery;
+  readonly #freshness: Freshness;
   #attempts = 0;
 
   constructor(scenario: Scenario, watchers: RunWatchers) {
     this.#scenario = scenario;
     this.#watchers = watchers;
+    const { topology, isByzantine, holders } = watchers;
+    const { warmup } = scenario;
+    this.#levels = new RunLevels({ warmup, topology, holders, isByzantine });
+    this.#delivery = new Delivery({ components: () => topology.components, isByzantine });
+    this.#freshness = new Freshness({ threshold: scenario.policy.threshold, warmup });
+    this.#lookups = this.#watchLookups(watchers);
   }
 
   /** `at`: the kernel's microseconds, in their order. */
   observe(at: number, event: ModelEvent): void {
     const { promises, topology, reconvergence } = this.#watchers;
-    topology.observe(at, event);
-    reconvergence.observe(at, event);
-    promises.observe(at, event);
     const time = at - this.#scenario.warmup;
-    this.#lookups.observe(time, event);
+    // Millions, and none of them concerns the others.
+    if (event.kind !== 'packet-cut') {
+      this.#levels.settle(at);
+      this.#delivery.observe(time, event);
+      topology.observe(at, event);
+      this.#levels.observe(at, event);
+      reconvergence.observe(at, event);
+      promises.observe(at, event);
+      this.#lookups.observe(time, event);
+      this.#freshness.observe(at, event);
+    }
     switch (event.kind) {
       case 'packet-cut':
       case 'upstream-unanswered':
@@ -81,17 +104,8 @@ export class RunMeasures {
         if (end.outcome === 'verified') this.#count(`${attempt.what}_from_${end.source}`, time);
         return this.#count(`${attempt.what}_${end.outcome}`, time);
       }
-      case 'node-up':
-        this.#peers.set(event.node, new Set());
-        return this.#setLevels(at);
-      case 'node-down':
-        this.#peers.delete(event.node);
-        return this.#setLevels(at);
-      case 'node-wiped':
-        this.#headOf.delete(event.node);
-        return this.#setLevels(at);
       case 'fact':
-        return this.#fact(at, event);
+        return this.#fact(time, event);
       default:
     }
   }
@@ -99,19 +113,30 @@ export class RunMeasures {
   /** `end`: the kernel's microseconds. */
   finish(end: number): Measurement {
     const length = end - this.#scenario.warmup;
+    this.#levels.finish(end);
+    this.#lookups.finish(length);
+    this.#delivery.finish(length);
+    this.#freshness.finish(end);
+    const cuts = healedCuts(this.#scenario, this.#watchers.links, length);
     const rates = [...this.#rates].sort(([a], [b]) => (a < b ? -1 : 1));
     return {
       decision: decideAsserts(this.#scenario, this.#measured(length)),
       series: [
-        { metric: 'heads', unit: '1', points: this.#heads.points },
-        { metric: 'live', unit: '1', points: this.#live.points },
-        { metric: 'connections', unit: '1', points: this.#connections.points },
+        ...this.#levels.series(),
+        ...this.#freshnessSeries(length),
+        ...this.#lookups.series(length),
+        ...this.traffic.series(length, this.#levels.live.points),
+        this.dials.series(length),
         ...rates.map(([metric, rate]) => ({ metric, unit: '1/s', points: rate.points(length) })),
       ],
-      times: [...this.#reconvergeTimes(length), this.#lookups.times()],
+      times: [...cuts.flatMap((cut) => reconvergeTimes(cut, this.#watchers)), this.#lookups.times()],
       counters: [
-        { metric: 'attempts', unit: '1', value: this.#attempts },
         ...this.#lookups.counters(),
+        ...this.#delivery.counters(),
+        ...this.#freshnessCounters(),
+        ...cuts.flatMap((cut) => cutCounters(cut, this.#levels.divergence.points, this.dials)),
+        ...this.traffic.counters(),
+        { metric: 'attempts', unit: '1', value: this.#attempts },
         ...rates.map(([metric, rate]) => ({ metric: `${metric}.total`, unit: '1', value: rate.total })),
         ...this.#scenario.assert.never.map((invariant) => ({
           metric: `violations(${invariant})`,
@@ -119,66 +144,46 @@ export class RunMeasures {
           value: this.#watchers.promises.count(invariant),
         })),
       ],
-      faults: this.#bands(length),
+      faults: faultBands(this.#scenario, length),
     };
   }
 
-  #reconvergeTimes(length: number): Times[] {
-    const { links, topology, reconvergence } = this.#watchers;
-    const { warmup, faults } = this.#scenario;
-    return faults.flatMap((fault): Times[] => {
-      const heal = links.healOf(fault.id);
-      if (heal === undefined || heal >= length) return [];
-      const window = length - heal;
-      const whole = topology.wholeAfter(fault.id, warmup + fault.at, warmup + heal, warmup + length);
-      return [
-        {
-          metric: `reconverge(${fault.id})`,
-          unit: 'us',
-          window,
-          values: [...reconvergence.timesAfter(warmup + heal)].map(([node, value]) => {
-            if (value !== undefined) return { kind: 'observed', value, node };
-            const died = reconvergence.endOfLife(node, warmup + heal);
-            return died === undefined
-              ? { kind: 'failed', node }
-              : { kind: 'censored', bound: died - warmup - heal, node };
-          }),
-        },
-        {
-          metric: `reconverge_topology(${fault.id})`,
-          unit: 'us',
-          window,
-          values: [whole === undefined ? { kind: 'failed' } : { kind: 'observed', value: whole }],
-        },
-      ];
+  #watchLookups({ links, cuts, holders, topology, isDialable }: RunWatchers): Lookups {
+    const isUp = (a: number, b: number, at: number): boolean =>
+      links.mode(a, b, at) === 'up' && links.mode(b, a, at) === 'up';
+    return new Lookups({
+      holdersOf: (digest) => holders.holdersOf(digest),
+      reaches: (node, holder, at) =>
+        (isDialable(holder) || topology.isConnected(node, holder)) && isUp(node, holder, at),
+      wasCut(a, b, from, to) {
+        for (let at: number | undefined = from; at !== undefined && at <= to; at = links.nextChange(at))
+          if (!isUp(a, b, at)) return true;
+        return false;
+      },
+      cuts: cuts.map((hosts) => {
+        const { id, at } = hosts.fault;
+        return cutSides(hosts, { from: at, heal: links.healOf(id) });
+      }),
     });
   }
 
-  #bands(length: number): FaultBand[] {
-    return this.#scenario.faults
-      .filter(({ at }) => at < length)
-      .map((fault) => ({
-        id: fault.id,
-        label: `${fault.kind} ${fault.id}`,
-        intervals: [{ from: fault.at, to: Math.min(length, endOf(fault)) }],
-      }));
+  #freshnessSeries(length: number): Series[] {
+    const points = this.#freshness.points(length).map(({ at, value }) => ({ at, value: seconds(value) }));
+    return this.#freshness.quantile(0) === undefined ? [] : [{ metric: 'freshness_lag', unit: 's', points }];
   }
 
-  #fact(at: number, { node, name, fact }: Extract<ModelEvent, { kind: 'fact' }>): void {
-    const time = at - this.#scenario.warmup;
-    if (name === 'head:advanced') {
-      const { origin, seq } = fact as Facts['head:advanced'];
-      const head = this.#headOf.get(node) ?? new Map<string, number>();
-      head.set(origin, seq);
-      this.#headOf.set(node, head);
-      this.#setLevels(at);
-    }
-    if (name === 'peer:connected' || name === 'peer:disconnected') {
-      const { peerId } = fact as Facts['peer:connected'];
-      if (name === 'peer:connected') this.#peers.get(node)?.add(peerId);
-      else this.#peers.get(node)?.delete(peerId);
-      this.#setLevels(at);
-    }
+  #freshnessCounters(): Counter[] {
+    return [
+      ['p50', 0.5],
+      ['p99', 0.99],
+      ['max', 1],
+    ].flatMap(([name, p]): Counter[] => {
+      const value = seconds(this.#freshness.quantile(p as number));
+      return value === undefined ? [] : [{ metric: `freshness_lag.${name}`, unit: 's', value }];
+    });
+  }
+
+  #fact(time: number, { name, fact }: Extract<ModelEvent, { kind: 'fact' }>): void {
     if (name === 'peer:connected') this.#count('connects', time);
     if (name === 'publisher:signed') this.#count('records_signed', time);
     if (name === 'peer:banned') this.#count('bans', time);
@@ -190,29 +195,18 @@ export class RunMeasures {
     }
   }
 
-  #setLevels(at: number): void {
-    const time = at - this.#scenario.warmup;
-    const live = [...this.#peers.keys()];
-    const heads = new Set(
-      live.flatMap((node) => {
-        const head = this.#headOf.get(node);
-        return head === undefined ? [] : [describeHead(head)];
-      }),
-    );
-    // Both ends tell of each.
-    const connections = [...this.#peers.values()].reduce((sum, peers) => sum + peers.size, 0) / 2;
-    this.#heads.set(time, heads.size);
-    this.#live.set(time, live.length);
-    this.#connections.set(time, connections);
-    this.#warmUp.set(at, connections);
-  }
-
   #measured(end: number): Measured {
     const { warmup, faults } = this.#scenario;
     const { links, promises, topology, reconvergence } = this.#watchers;
-    const ratios: Partial<Record<Ratio, number | undefined>> = { lookup_all: this.#lookups.share };
+    const ratios: Record<Ratio, number | undefined> = {
+      lookup_all: this.#lookups.share,
+      lookup_eligible: this.#lookups.eligibleShare,
+      delivery: this.#delivery.delivery,
+      delivery_reach: this.#delivery.deliveryReach,
+      availability: this.#levels.availability(end),
+    };
     const quarter = (from: number): number =>
-      meanOver(this.#warmUp.points, (from * warmup) / 4, ((from + 1) * warmup) / 4) ?? 0;
+      this.#levels.connectionsDuring((from * warmup) / 4, ((from + 1) * warmup) / 4);
     return {
       end,
       healOf: (fault) => links.healOf(fault),
@@ -222,7 +216,7 @@ export class RunMeasures {
       violations: (invariant) => promises.count(invariant),
       timesAfter: (condition, event) =>
         condition === 'converged'
-          ? [...reconvergence.timesAfter(warmup + event).values()]
+          ? [...reconvergence.timesAfter(warmup + event, warmup + end).values()]
           : faults
               .filter(({ id }) => links.healOf(id) === event)
               .map(({ id, at }) => topology.wholeAfter(id, warmup + at, warmup + event, warmup + end)),
@@ -242,9 +236,6 @@ export class RunMeasures {
   }
 }
 
-function describeHead(head: ReadonlyMap<string, number>): string {
-  return [...head]
-    .map(([origin, seq]) => `${origin} ${seq}`)
-    .toSorted()
-    .join('\n');
+function seconds(microseconds: number | undefined): number | undefined {
+  return microseconds === undefined ? undefined : microseconds / 1e6;
 }

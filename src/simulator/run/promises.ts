@@ -23,8 +23,8 @@ interface Version {
 
 /** How long removed files may still be served where publishers are heard, once those have seen it. */
 const REMOVED_SERVED = 120e6;
-/** An age is told in whole seconds. */
-const ROUNDING = 1e6;
+/** Ages are told in whole seconds, rounded up; clocks show whole milliseconds. */
+const CLOCK_STEP = 1e3;
 
 export class Promises {
   readonly violations: Violation[] = [];
@@ -115,7 +115,7 @@ export class Promises {
       return;
     }
     const claimed = at - ageSeconds * 1e6;
-    if (claimed > version.until + ROUNDING) {
+    if (claimed > version.until + CLOCK_STEP) {
       const late = ((claimed - version.until) / 1e6).toFixed(1);
       this.#break('age_understated', at, node, `${project}: its age was told ${late} s too young`);
     }

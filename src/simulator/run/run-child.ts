@@ -1,8 +1,8 @@
 /**
- * The process of one run: `run-child FOLDER`. Reads `job.json` there and writes the outcome beside it when the run is over:
- * nothing is written while virtual time passes. `open-world.ts` comes before all that reads clocks or randomness.
+ * The process of one run: `run-child FOLDER`. Reads `job.json` there, writes events beside it as they come and the outcome when
+ * the run is over; nothing is written while virtual time passes. `open-world.ts` comes before all that reads clocks or randomness.
  */
-import { readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { openWorld } from '../open-world.ts';
 import type { ModelEvent } from '../model/model-event.ts';
@@ -35,6 +35,7 @@ const { warmup, network } = scenario;
 const links = new Links([...placeHosts(scenario, job.run), upstreamHost]);
 let watch: (at: number, event: ModelEvent) => void = () => undefined;
 const tell = (at: number, event: ModelEvent): void => watch(at, event);
+let dialled: () => void = () => undefined;
 
 const { latency, jitter, loss } = network;
 const world = await openWorld({
@@ -50,6 +51,7 @@ const world = await openWorld({
     const at = world.kernel.now;
     tell(at, { kind: 'packet-cut', faults: links.causes(from, to, at - warmup), from, to, mode });
   },
+  onDial: () => dialled(),
 });
 const { kernel, members, trace } = world;
 const { openSimulation } = await import('../model/simulation.ts');
@@ -57,11 +59,32 @@ const { RunMeasures } = await import('./measure-run.ts');
 const { Topology } = await import('./topology.ts');
 const { Promises } = await import('./promises.ts');
 const { Reconvergence } = await import('./reconvergence.ts');
-const { index, hosts, faults } = await openSimulation(scenario, job.run, { world, links, tell });
+const { FileHolders } = await import('./file-holders.ts');
+const { createStreamMeter } = await import('../nodes/stream-meter.ts');
+const { gossipReceived } = await import('../model/gossip-head.ts');
+const time = (): number => kernel.now - warmup;
+const { index, hosts, faults } = await openSimulation(scenario, job.run, {
+  world,
+  links,
+  tell,
+  metrics: (node) =>
+    createStreamMeter({
+      wire: (bytes) => measures.traffic.wire(time(), bytes),
+      sent: (protocol, bytes) => measures.traffic.sent(time(), protocol, bytes),
+      gossip: (data) => tell(kernel.now, gossipReceived(node, data)),
+    }),
+});
+const cuts = faults.filter(({ fault }) => cutsLinks(fault));
+const isByzantine = (id: string): boolean =>
+  scenario.faults.some((fault) => fault.id === id && fault.kind === 'byzantine');
+const inboundOf = (node: number): string | undefined =>
+  scenario.hosts.get(hosts[node]?.profile ?? '')?.inbound;
 const topology = new Topology({
   publishers: hosts.filter(({ roles }) => roles.includes('publisher')).map(({ id }) => id),
   enough: scenario.policy.threshold,
-  cuts: faults.filter(({ fault }) => cutsLinks(fault)),
+  cuts,
+  links,
+  warmup,
 });
 const promises = new Promises(index, {
   disks: (node) => (members[node] as (typeof members)[number]).disk.blobs.blobs,
@@ -69,19 +92,33 @@ const promises = new Promises(index, {
   seenAfter: 2 * scenario.workload.snapshots.every + 10e6,
   // Without publishers nobody is told before its own page is old.
   connectedSince: (node) => (scenario.policy.threshold === 0 ? undefined : topology.connectedSince(node)),
-  isByzantine: (id) => scenario.faults.some((fault) => fault.id === id && fault.kind === 'byzantine'),
+  isByzantine,
 });
 const measures = new RunMeasures(scenario, {
   links,
   promises,
   topology,
-  reconvergence: new Reconvergence(),
+  cuts,
+  reconvergence: new Reconvergence({
+    threshold: scenario.policy.threshold,
+    serialAsOf: (project, serial) => index.pageAsOf(project, serial)?.serial,
+    isByzantine,
+  }),
+  holders: new FileHolders({
+    files: index.names().flatMap((name) => (index.page(name)?.files ?? []).map(({ digest }) => digest)),
+    disks: members.map(({ disk }) => disk.blobs.blobs.keys()),
+  }),
+  isDialable: (node) => inboundOf(node) === 'open',
+  isByzantine,
 });
-const events: string[] = [];
+dialled = () => measures.dials.observe(time());
+/** Since the last line of progress: of hours and hundreds of nodes they would not fit into memory. */
+let events: string[] = [];
+const written = openSync(join(folder, eventsFile), 'w');
 watch = (at, event) => {
   measures.observe(at, event);
   // Each packet only where somebody looks closely: there are millions.
-  if (job.replay || event.kind !== 'packet-cut') events.push(eventLine(at, event));
+  if (job.replay || event.kind !== 'packet-cut') events.push(`${eventLine(at, event)}\n`);
 };
 
 const whole = warmup + scenario.duration;
@@ -90,6 +127,9 @@ try {
   for (let at = 0; at < end;) {
     at = Math.min(end, at + SLICE);
     await kernel.run(at);
+    // Virtual time stands still, and the write is done when it returns.
+    appendFileSync(written, events.join(''));
+    events = [];
     say({ event: 'progress', at, end, events: kernel.counts.events });
   }
 } catch (error) {
@@ -125,7 +165,6 @@ const outcome: RunOutcome = {
   violations: promises.violations,
 };
 writeFileSync(join(folder, outcomeFile), JSON.stringify(outcome));
-writeFileSync(join(folder, eventsFile), `${events.join('\n')}\n`);
 const { user, system } = process.cpuUsage();
 say({ event: 'done', cpu: (user + system) / 1e6 });
 process.exit(0);

@@ -1,16 +1,17 @@
 /** How a metric came about over time: a level that changed, or what happened in bins of ten seconds. */
 import type { StepPoint } from '../statistics/time-weighted.ts';
 
-const BIN = 10e6;
+export const BIN = 10e6;
 
 /** Times are microseconds after the warm-up; what was before counts as of 0. */
 export class Level {
-  readonly points: { at: number; value: number }[] = [];
+  readonly points: { at: number; value: number | undefined }[] = [];
 
-  set(at: number, value: number): void {
+  /** undefined: from here on there is nothing to measure. */
+  set(at: number, value: number | undefined): void {
     const time = Math.max(0, at);
     const last = this.points.at(-1);
-    if (last?.value === value) return;
+    if (last !== undefined ? last.value === value : value === undefined) return;
     if (last?.at === time) last.value = value;
     else this.points.push({ at: time, value });
   }
@@ -28,12 +29,12 @@ export class BinnedRate {
     this.total += count;
   }
 
-  /** A second; blank where nothing happened. */
-  points(end: number): StepPoint[] {
+  /** A second; `empty`, or blank, where nothing happened. */
+  points(end: number, empty?: number): StepPoint[] {
     return Array.from({ length: Math.ceil(end / BIN) }, (_, bin) => {
       const count = this.#counts[bin];
       const at = bin * BIN;
-      return { at, value: count === undefined ? undefined : (count * 1e6) / (Math.min(end, at + BIN) - at) };
+      return { at, value: count === undefined ? empty : (count * 1e6) / (Math.min(end, at + BIN) - at) };
     });
   }
 }

@@ -135,7 +135,7 @@ function natureOf(fault: LinkFault): Pick<Cut, 'strength' | 'flap'> {
 }
 
 /** Whether the fault, while it is down, keeps packets of `from` from `to`. */
-function cuts({ fault, membership, bridge }: FaultHosts, from: number, to: number): boolean {
+export function cuts({ fault, membership, bridge }: FaultHosts, from: number, to: number): boolean {
   if (from === to || bridge.has(from) || bridge.has(to)) return false;
   const a = membership.groupOf(from);
   const b = membership.groupOf(to);

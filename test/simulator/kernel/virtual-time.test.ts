@@ -43,6 +43,8 @@ test('every clock tells virtual time, and the wall clock the skew of its owner',
     'hrtime.bigint': '1500000000',
     'hrtime since': [0, 500_000_000],
     uptime: 1.5,
+    'a format of no date': '00:01',
+    'its parts': '2026',
   });
   assert.equal(seen['skewed'], epoch + 1500 - 5000);
 });
@@ -101,6 +103,15 @@ test('every way off the thread throws where it is called, and names whose event 
     assert.match(failure, /node 9 \(life 0\) at 0 us|cannot be repeated/, name);
     assert.match(failure, /virtual-time-cases\.ts/, name);
   }
+});
+
+test('no other way off the thread is left open, and the first of them fails the run', async () => {
+  const { seen, failure } = await one('every other way off the thread');
+  const calls = Object.entries(seen).filter(([name]) => name !== 'real clock is elsewhere');
+  assert.ok(calls.length >= 36);
+  for (const [name, message] of calls)
+    assert.match(String(message), /node 9 \(life 0\) at 0 us: nothing|cannot be repeated/, name);
+  assert.match(failure, /off-thread-calls\.ts/);
 });
 
 test('a handle that no rule knows fails the run by its type', async () => {

@@ -359,6 +359,18 @@ test('loss delays, by a round trip with three segments behind and by the timer w
   );
 });
 
+test('what is lost travels alone, as often as the share says, and the rest in batches', async () => {
+  const world = await connectedPair({ loss: 0.02, seed: 5, a: { uplink: MB } });
+  pour(world, world.a, 5 * MB);
+  await world.pass(600_000);
+  const sizes = world.b.heard.data.map(({ bytes }) => bytes);
+  // 3,622 segments: 72 of them lost, by the share.
+  const alone = sizes.filter((size) => size === 1448).length;
+  assert.ok(alone > 45 && alone < 110, `${alone} segments alone`);
+  assert.ok(sizes.length < 800, `${sizes.length} arrivals`);
+  assert.equal(Math.max(...sizes), 16_384);
+});
+
 test('jitter changes latency within its share and keeps the order', async () => {
   const world = await connectedPair({ jitter: 0.2 });
   for (let i = 0; i < 200; i++) {

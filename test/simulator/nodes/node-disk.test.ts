@@ -80,6 +80,7 @@ test('power that fails takes what was not synced within 35 s, and leaves what is
   const at = (second: number): void => void (kernel.now = second * 1e6);
   const old = new Key('/peers/old');
   const value = (text: string): Buffer => Buffer.from(text);
+  const textOf = (bytes: unknown): string => Buffer.from(bytes as Uint8Array).toString();
   await disk.catalog.write([{ table, key, value: value('first') }]);
   disk.peers.put(old, value('old'));
   disk.peers.put(peer, value('first'));
@@ -90,14 +91,24 @@ test('power that fails takes what was not synced within 35 s, and leaves what is
   const blob = await add('committed');
   at(60);
   disk.crash();
-  assert.equal((disk.peers.get(peer) as Buffer).toString(), 'first');
-  assert.equal((disk.peers.get(old) as Buffer).toString(), 'old');
+  assert.equal(textOf(disk.peers.get(peer)), 'first');
+  assert.equal(textOf(disk.peers.get(old)), 'old');
   assert.equal((await disk.catalog.get(table, key))?.toString(), 'first');
   assert.equal(blobs.stat(blob)?.size, 9);
   await disk.catalog.write([{ table, key, value: value('synced') }], { sync: true });
   disk.peers.put(peer, value('third'));
   at(96);
   disk.crash();
-  assert.equal((disk.peers.get(peer) as Buffer).toString(), 'third');
+  assert.equal(textOf(disk.peers.get(peer)), 'third');
   assert.equal((await disk.catalog.get(table, key))?.toString(), 'synced');
+});
+
+test('a peer that is kept holds no more memory than its bytes, and is not changed by whoever wrote it', () => {
+  const { disk } = world();
+  const pool = Buffer.alloc(65_536, 7);
+  disk.peers.put(peer, pool.subarray(100, 400));
+  pool.fill(8);
+  const kept = disk.peers.get(peer) as Uint8Array;
+  assert.deepEqual(Buffer.from(kept), Buffer.alloc(300, 7));
+  assert.equal(kept.buffer.byteLength, 300);
 });

@@ -68,6 +68,14 @@ test('a partition of eight nodes with liars among them runs the same twice, and 
   // The liars were heard, and found out.
   assert.ok(total('records_refused.total') > 0);
   assert.ok(total('bans.total') > 0);
+  // What the observer sees of the wire itself: each protocol, each copy of a message, each dial.
+  const sent = counters.filter(({ metric }) => metric === 'bytes_sent.total');
+  for (const protocol of ['blob', 'index', 'kad', 'gossip', 'overhead'])
+    assert.ok((sent.find(({ group }) => group === protocol)?.value ?? 0) > 0, protocol);
+  assert.equal(sent.find(({ group }) => group === 'other')?.value, undefined);
+  assert.ok(total('gossip_copies') > total('delivery.pairs') / 2);
+  assert.ok(total('delivery') > 0.3 && total('delivery') <= 1, `delivery ${total('delivery')}`);
+  assert.ok((a.result.series.find(({ metric }) => metric === 'dials')?.points.length ?? 0) > 0);
 });
 
 test('a run that is broken off leaves nothing', async () => {

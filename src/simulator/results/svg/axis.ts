@@ -92,6 +92,12 @@ export function formatTime(time: number): string {
   return `${formatNumber(time / 1e6)} s`;
 }
 
+/** With its unit. Microseconds are shown as seconds. */
+export function formatQuantity(value: number, unit: string): string {
+  const [number, name] = unit === 'us' ? [value / 1e6, 's'] : [value, unit];
+  return name === '1' || name === '' ? formatNumber(number) : `${formatNumber(number)} ${name}`;
+}
+
 /** Four digits that matter; `12.3 k`, `4.5 M`. */
 export function formatNumber(value: number): string {
   if (value === Infinity) return '∞';
