@@ -150,6 +150,7 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
       for (const move of nextMoves(view())) make(move);
       if (isLarge()) joinLate();
       if (running && lanes.size === 0) starve();
+      else if (running && isSilent()) search.again(clock.monotonic());
     } finally {
       considering = false;
     }

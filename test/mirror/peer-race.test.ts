@@ -100,6 +100,15 @@ test('an upstream that was well a minute ago and gives nothing now: providers ar
   }
 });
 
+test('while the upstream gives nothing, a connected peer that had nothing at first is asked again', async () => {
+  await using node = createFileNode({ script: { latency: Infinity } });
+  const late = node.peer('late', someBytes(10));
+  node.clock.setTimer(() => void late.shelf.put(whole), 4000);
+  const got = await node.get(refOf(whole));
+  same(got.bytes, whole);
+  assert.ok(got.ms >= 4000 && got.ms < 9000, `${got.ms}`);
+});
+
 test('with the upstream healthy, providers are looked up from 1 MiB on only', async () => {
   await using node = createFileNode({ script: { bytes: whole } });
   let found = 0;
