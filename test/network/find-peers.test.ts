@@ -194,23 +194,23 @@ describe('asking connected peers', () => {
     assert.ok((await ended) < 150, `${await ended} ms`);
   });
 
-  it('asks who said no again after half a second when nobody else gives the blob, not who is deaf', async () => {
-    const { ask, asked, clock, deps } = asking({ late: {}, deaf: { latency: Infinity } });
-    const askInNeed = async (): Promise<void> => {
+  it('asks who said no again after half a second when nobody else gives the blob, and gives the distant time', async () => {
+    const { ask, asked, clock, deps } = asking({ late: {}, distant: { latency: 250, size: 1 } });
+    const askInNeed = async (): Promise<string[]> => {
       const found = holdersOf(askPeers(deps, digest, { inNeed: true }));
-      await clock.advance(limits.network.askTimeMax);
-      await found;
+      await clock.advance(limits.network.findAskTime);
+      return (await found).map(({ peerId }) => peerId);
     };
     await ask();
     await ask();
-    assert.deepEqual(asked, ['late', 'deaf', 'deaf']);
-    await askInNeed();
-    assert.equal(asked.length, 3, 'just now is believed');
+    assert.deepEqual(asked, ['late', 'distant', 'distant']);
+    assert.deepEqual(await askInNeed(), ['distant']);
+    assert.deepEqual(asked.slice(3), ['distant'], 'a "no" of just now is believed');
     await clock.advance(limits.network.negativeInNeed);
-    await ask();
-    assert.equal(asked.length, 3, 'with other sources it is believed for long');
+    assert.deepEqual(await ask(), []);
+    assert.equal(asked.length, 4, 'with other sources both are believed for long');
     await askInNeed();
-    assert.deepEqual(asked.slice(3), ['late']);
+    assert.deepEqual(asked.slice(4), ['late', 'distant']);
   });
 
   it('remembers who said no, for this blob only, for 10 minutes', async () => {

@@ -47,7 +47,8 @@ export async function* askPeers(
     const asked = [...near, ...bestOf(deps, far).slice(0, limits.network.askedOthers)];
     const [likely, others] = apart(deps, asked, options.sizeKnown === true);
     for (const holder of likely) yield holder;
-    const answers = others.map(({ peerId }) => questions.ask(peerId, digest, { signal: stop }));
+    const time = options.inNeed === true ? { time: limits.network.findAskTime } : {};
+    const answers = others.map(({ peerId }) => questions.ask(peerId, digest, { signal: stop, ...time }));
     for await (const holder of inCompletionOrder(answers)) if (holder !== undefined) yield holder;
     signal?.throwIfAborted();
   } finally {

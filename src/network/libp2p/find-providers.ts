@@ -72,7 +72,7 @@ export function createProviderFinder(deps: FindDeps): ProviderFinder {
 
   /** With the addresses that may be dialled; undefined when it is not worth a try. */
   const candidate = ({ peerId, addresses }: Provider, digest: Digest): Provider | undefined => {
-    if (peerId === deps.self || deps.isBanned(peerId) || deps.questions.isVain(peerId, digest))
+    if (peerId === deps.self || deps.isBanned(peerId) || deps.questions.hasDenied(peerId, digest))
       return undefined;
     const usable = addresses.filter((address) => deps.accepts(address));
     if (!deps.isConnected(peerId) && (dead.has(peerId) || usable.length === 0)) return undefined;

@@ -1,7 +1,8 @@
 /**
  * One question to one peer: have you this blob? With the peer's own deadline (three of its round trips, 50 to 150 ms), and
  * with what is remembered of earlier answers: who said no is not asked again for 10 minutes (in need: for half a second, it
- * may have been fetching it just then), who missed two deadlines in a row is not asked at all for 10 minutes. Questions that waited together count as one miss, and a deadline that we ourselves
+ * may have been fetching it just then), who missed two deadlines in a row is not asked for 10 minutes (in need it is: 150 ms
+ * are too few for another continent). Questions that waited together count as one miss, and a deadline that we ourselves
  * came late to as none: 16 files asked for at once would else make one pause of 150 ms the end of the only peer.
  */
 import { deadline } from '../../core/clock.ts';
@@ -34,8 +35,10 @@ export interface PeerQuestions {
   ): Promise<Holder | undefined>;
   /** It had all that it was asked for lately: its GET answers as soon as its HAVE would. */
   isLikely(peerId: string): boolean;
-  /** Not worth asking: it said no lately, or keeps missing its deadline. */
+  /** Not worth asking: it said no lately, or keeps missing its deadline. In need: give it time. */
   isVain(peerId: string, digest: Digest, inNeed?: boolean): boolean;
+  /** It said no lately. */
+  hasDenied(peerId: string, digest: Digest): boolean;
   saidNo(peerId: string, digest: Digest): void;
   /** It connected (again): what it missed on a connection that was dying is not held against it. */
   connected(peerId: string): void;
@@ -75,8 +78,9 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
   };
   const saidNo = (peerId: string, digest: Digest): void => {
     hits.delete(peerId);
-    negatives.set(`${peerId}/${digest}`, clock.monotonic(), network.negativeKept);
+    negatives.set(keyOf(peerId, digest), clock.monotonic(), network.negativeKept);
   };
+  const hasDenied = (peerId: string, digest: Digest): boolean => negatives.has(keyOf(peerId, digest));
 
   return {
     async ask(peerId, digest, { signal, time = timeOf(peerId) }) {
@@ -107,10 +111,11 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
       }
     },
     isVain(peerId, digest, inNeed = false) {
-      if (skipped.has(peerId)) return true;
-      const at = negatives.get(`${peerId}/${digest}`);
-      return at !== undefined && (!inNeed || clock.monotonic() - at < network.negativeInNeed);
+      if (!inNeed) return skipped.has(peerId) || hasDenied(peerId, digest);
+      const at = negatives.get(keyOf(peerId, digest));
+      return at !== undefined && clock.monotonic() - at < network.negativeInNeed;
     },
+    hasDenied,
     isLikely: (peerId) => (hits.get(peerId) ?? 0) >= network.askLikely,
     saidNo,
     connected(peerId) {
@@ -120,6 +125,10 @@ export function createPeerQuestions(deps: QuestionDeps): PeerQuestions {
       roundTrips.delete(peerId);
     },
   };
+}
+
+function keyOf(peerId: string, digest: Digest): string {
+  return `${peerId}/${digest}`;
 }
 
 function rankOf({
