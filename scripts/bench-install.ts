@@ -29,7 +29,8 @@ export async function benchInstall({ quick, folder, onRow }: BenchOptions): Prom
     // pip is slow: a minute would not do for all of them.
     const wanted = quick && client === 'pip' ? set.filter((_, at) => at % 4 === 0) : set;
     const packages = `install, ${client}, ${wanted.length} packages`;
-    const names = [`cold ${packages}`, `warm ${packages}`, `cold ${packages}, upstream ${FAR} ms away`];
+    const coldFar = `cold ${packages}, upstream ${FAR} ms away`;
+    const names = [`cold ${packages}`, `warm ${packages}`, ...(quick ? [] : [coldFar])];
     const missing = clientsMissing();
     if (missing !== false) {
       for (const what of names) onRow(rowOf({ what, unit: 's', ours: [], missing }));
@@ -56,7 +57,7 @@ export async function benchInstall({ quick, folder, onRow }: BenchOptions): Prom
         nginx: 'url' in nginx ? nginx : undefined,
         names: wanted.map((wheel) => wheel.project),
       });
-      const [cold = '', warm = '', coldFar = ''] = names;
+      const [cold = '', warm = ''] = names;
       onRow(
         rowOf({
           what: cold,
@@ -71,7 +72,7 @@ export async function benchInstall({ quick, folder, onRow }: BenchOptions): Prom
         times.nginx.length > 0 ? { theirs: times.nginx, beside: 'nginx' } : { missing: 'nginx is missing' };
       onRow(rowOf({ what: warm, unit: 's', ours: times.warm, ...beside, goal: WARM }));
       const { coldFar: ours, straightFar: theirs } = times;
-      onRow(rowOf({ what: coldFar, unit: 's', ours, theirs, beside: 'straight', goal: COLD }));
+      if (!quick) onRow(rowOf({ what: coldFar, unit: 's', ours, theirs, beside: 'straight', goal: COLD }));
     } catch (error) {
       for (const what of names) onRow(failedRow(what, error));
     }
@@ -102,8 +103,8 @@ async function rounds(quick: boolean, ground: Ground): Promise<Times> {
         args: ['--no-mdns', '--page-ttl', '1d'],
       });
     const straightFar = await install(far.url);
-    let coldFar: number;
-    {
+    let coldFar: number | undefined;
+    if (!quick) {
       await using node = await start('far', far);
       coldFar = await install(node.index);
     }
@@ -118,7 +119,7 @@ async function rounds(quick: boolean, ground: Ground): Promise<Times> {
     times.cold.push(cold);
     times.warm.push(warm);
     times.straightFar.push(straightFar);
-    times.coldFar.push(coldFar);
+    if (coldFar !== undefined) times.coldFar.push(coldFar);
     if (fromNginx !== undefined) times.nginx.push(fromNginx);
   }
   return times;

@@ -19,7 +19,7 @@ export interface FaultScenario {
   readonly expect: 'mended' | 'stopped' | 'honest';
   readonly faults: readonly { fault: Fault | string; match?: FaultMatch; options?: FaultOptions }[];
   readonly upstream?: FakePypiOptions;
-  /** Takes more than about ten seconds: left to the slow suite. */
+  /** Takes more than about ten seconds, or hardly differs from another: left to `npm run test:faults`. */
   readonly slow?: boolean;
 }
 
@@ -48,6 +48,7 @@ export const faultScenarios: readonly FaultScenario[] = [
     name: 'file reset once after 50 kB',
     expect: 'mended',
     faults: [{ fault: { kind: 'reset', after: 50_000 }, match: clickFile, options: { times: 1 } }],
+    slow: true,
   },
   {
     name: 'file always reset after 50 kB',
@@ -60,6 +61,7 @@ export const faultScenarios: readonly FaultScenario[] = [
     faults: [
       { fault: { kind: 'stall', seconds: 20, after: 50_000 }, match: clickFile, options: { times: 1 } },
     ],
+    slow: true,
   },
   {
     name: 'file 503 once',
@@ -101,6 +103,7 @@ export const faultScenarios: readonly FaultScenario[] = [
     expect: 'mended',
     faults: [],
     upstream: { ...noMetadata, head: false },
+    slow: true,
   },
   {
     name: 'no core-metadata, no ranges, HEAD 405',
@@ -118,6 +121,7 @@ export const faultScenarios: readonly FaultScenario[] = [
     name: 'page as application/json',
     expect: 'mended',
     faults: [{ fault: { kind: 'type', type: 'application/json' }, match: clickPage }],
+    slow: true,
   },
   {
     name: 'page without a type',
@@ -156,6 +160,7 @@ export const faultScenarios: readonly FaultScenario[] = [
     name: 'page 504 once',
     expect: 'mended',
     faults: [{ fault: { kind: 'status', status: 504 }, match: clickPage, options: { times: 1 } }],
+    slow: true,
   },
   {
     name: 'first byte of the page after 8 s',

@@ -1,4 +1,4 @@
-/** The simulator misses a defence that is gone. The long ones are in `test/slow/simulator.test.ts`. */
+/** The simulator misses a defence that is gone. The long ones are in `test/slow/simulator`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashCheck, mutations } from '../../support/simulator/mutations.ts';

@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { builtInNames, builtInScenario } from '../../src/simulator/scenarios/built-in-scenario.ts';
-import { readScenario } from '../../src/simulator/scenario/read-scenario.ts';
-import { mutations } from '../support/simulator/mutations.ts';
-import { runJob } from '../support/simulator/run-job.ts';
-import { failed, runMutated } from '../support/simulator/run-mutated.ts';
+import { builtInNames, builtInScenario } from '../../../src/simulator/scenarios/built-in-scenario.ts';
+import { readScenario } from '../../../src/simulator/scenario/read-scenario.ts';
+import { mutations } from '../../support/simulator/mutations.ts';
+import { runJob } from '../../support/simulator/run-job.ts';
+import { failed, runMutated } from '../../support/simulator/run-mutated.ts';
 
 const heap = ['--max-old-space-size=4096', '--stack-trace-limit=0'];
 const one = { flags: ['--max-semi-space-size=64', ...heap], env: { TZ: 'UTC', LANG: 'C.UTF-8' } };
