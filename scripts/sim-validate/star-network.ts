@@ -5,8 +5,10 @@
  * touches. Linux, root, `ip` and `nft`.
  */
 import { execFileSync } from 'node:child_process';
+import { ip, quietly, removeLeftovers, removeNamespace } from '../../test/support/own-namespaces.ts';
 
 const PREFIX = 'fondue-val-';
+const BRIDGE = 'fv';
 const TABLE = 'bridge fondue';
 
 export interface StarHost {
@@ -45,18 +47,18 @@ export function starNetworkMissing(): string | false {
 
 /** One at a time a process. */
 export function createStarNetwork(addresses: readonly string[]): StarNetwork {
-  removeLeftovers();
+  removeLeftovers({ prefix: PREFIX, bridge: BRIDGE });
   const { pid } = process;
   const hub = `${PREFIX}${pid}-hub`;
   // Interface names have 15 characters at most, and those outside are the whole machine's.
-  const bridge = `fv${pid}`;
+  const bridge = `${BRIDGE}${pid}`;
   // Of the addresses for measuring between networks (RFC 2544), which nobody has at home.
   const outside = `198.${18 + (pid % 2)}.${(pid >> 1) % 256}`;
   const name = (index: number): string => `${PREFIX}${pid}-${index}`;
   const remove = (): void => {
     process.removeListener('exit', remove);
     for (const namespace of [...addresses.map((_, index) => name(index)), hub]) removeNamespace(namespace);
-    quietly(() => run('ip', ['link', 'del', bridge]));
+    quietly(() => ip('link', 'del', bridge));
   };
   process.once('exit', remove);
   const nft = (text: string): void => void run('ip', ['netns', 'exec', hub, 'nft', '-f', '-'], text);
@@ -136,40 +138,4 @@ route add 20.0.0.0/8 dev eth0
 `,
   );
   run('ip', ['-n', hub, 'link', 'set', port, 'master', 'switch', 'up']);
-}
-
-/** Of runs that were killed before they could. */
-function removeLeftovers(): void {
-  for (const line of run('ip', ['netns', 'list']).split('\n')) {
-    const [name = ''] = line.split(' ');
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    removeNamespace(name);
-    quietly(() => run('ip', ['link', 'del', `fv${pid}`]));
-  }
-}
-
-function removeNamespace(name: string): void {
-  // A namespace stays as long as a process is in it, by name or not.
-  quietly(() => {
-    for (const pid of run('ip', ['netns', 'pids', name]).split('\n').filter(Boolean))
-      process.kill(Number(pid), 'SIGKILL');
-  });
-  quietly(() => run('ip', ['netns', 'del', name]));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-function quietly(work: () => unknown): void {
-  try {
-    work();
-  } catch {
-    // Gone already, or never made.
-  }
 }

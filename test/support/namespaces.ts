@@ -5,6 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { ip, quietly, removeLeftovers, removeNamespace } from './own-namespaces.ts';
 
 export type Segment = 'west' | 'east';
 
@@ -26,10 +27,7 @@ export interface Segments extends Disposable {
 }
 
 const PREFIX = 'fondue-';
-
-function ip(...args: string[]): string {
-  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
+const BRIDGE = 'fm';
 
 /** Why this machine has no namespaces for us, or false. */
 export function namespacesMissing(): string | false {
@@ -45,11 +43,11 @@ export function namespacesMissing(): string | false {
 
 /** One at a time a process. */
 export function createSegments(): Segments {
-  removeLeftovers();
+  removeLeftovers({ prefix: PREFIX, bridge: BRIDGE });
   const own = `${PREFIX}${process.pid}-`;
   const hub = `${own}hub`;
   // Interface names have 15 characters at most; here they are the whole machine's, in a namespace its own.
-  const bridge = `fm${process.pid}`;
+  const bridge = `${BRIDGE}${process.pid}`;
   // Of the addresses for measuring between networks (RFC 2544), which nobody has at home.
   const outside = `198.${18 + (process.pid % 2)}.${(process.pid >> 1) % 256}`;
   const address = `${outside}.1`;
@@ -119,40 +117,4 @@ export function segmentBytes(pid: number): number {
 export function setTcpRetries(host: Host, times: number): void {
   const [command = '', ...args] = host.command;
   execFileSync(command, [...args, 'sh', '-c', `echo ${times} > /proc/sys/net/ipv4/tcp_retries2`]);
-}
-
-/** Of runs that were killed before they could. */
-function removeLeftovers(): void {
-  for (const line of ip('netns', 'list').split('\n')) {
-    const [name = ''] = line.split(' ');
-    const pid = /^fondue-(\d+)-/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    removeNamespace(name);
-    quietly(() => ip('link', 'del', `fm${pid}`));
-  }
-}
-
-function removeNamespace(name: string): void {
-  // Pipes of a namespace's devices go with it only when no process is left in it.
-  quietly(() => {
-    for (const pid of ip('netns', 'pids', name).split('\n').filter(Boolean))
-      process.kill(Number(pid), 'SIGKILL');
-  });
-  quietly(() => ip('netns', 'del', name));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-function quietly(work: () => unknown): void {
-  try {
-    work();
-  } catch {
-    // Gone already, or never made.
-  }
 }
