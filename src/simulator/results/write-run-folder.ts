@@ -13,12 +13,10 @@ import type { RunResult } from './run-result.ts';
 import { summarizeRun } from './summary.ts';
 import { tidyFields, tidyHeader, tidyRows } from './tidy-rows.ts';
 
-const CHUNK = 1 << 20;
-
 export interface RunExtras {
   readonly environment: Environment;
-  /** Of the model, in their order; each becomes a line of JSON. */
-  readonly events: Iterable<unknown>;
+  /** Of the model, in their order: lines of JSON. As bytes: a long run's are more than one string can hold. */
+  readonly events: Uint8Array;
 }
 
 /** `folder` is there; what it holds under these names is replaced. @throws ConfigurationError when a metric is two things */
@@ -34,7 +32,8 @@ export async function writeRunFolder(
   await put('scenario.yaml', result.scenario);
   await put('env.json', renderJson(environment));
   await put('trace.sha256', `${result.trace}\n`);
-  await put('events.jsonl.zst', compressLines(events));
+  const params = { [constants.ZSTD_c_compressionLevel]: 9 };
+  await put('events.jsonl.zst', zstdCompressSync(events, { params }));
   await put('metrics.csv', renderCsv([tidyHeader, ...rows.map(tidyFields)]));
   await put('metrics.parquet', renderParquet(rows));
   await writeRunPlots(folder, result);
@@ -54,20 +53,6 @@ export async function writeRunPlots(folder: string, result: RunResult): Promise<
 
 export function renderJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** As bytes: a long run's lines are more than one string can hold. */
-function compressLines(events: Iterable<unknown>): Uint8Array {
-  const chunks: Buffer[] = [];
-  let text = '';
-  for (const event of events) {
-    text += `${JSON.stringify(event)}\n`;
-    if (text.length < CHUNK) continue;
-    chunks.push(Buffer.from(text));
-    text = '';
-  }
-  chunks.push(Buffer.from(text));
-  return zstdCompressSync(Buffer.concat(chunks), { params: { [constants.ZSTD_c_compressionLevel]: 9 } });
 }
 
 function refuseAmbiguous({ series, times, counters }: RunResult): void {

@@ -74,12 +74,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     const cpuSeconds = await follow(folder, options);
     const outcome = JSON.parse(await readFile(join(folder, outcomeFile), 'utf8')) as RunOutcome;
     const finished = { ...outcome, cpuSeconds };
-    const lines = (await readFile(join(folder, eventsFile), 'utf8'))
-      .split('\n')
-      .filter((line) => line !== '');
+    const events = await readFile(join(folder, eventsFile));
     for (const name of [jobFile, outcomeFile, eventsFile]) await rm(join(folder, name));
     const environment = await readEnvironment(packageRoot);
-    const events = lines.map((line) => JSON.parse(line) as unknown);
     await writeRunFolder(folder, finished.result, { environment, events });
     signal?.throwIfAborted();
     await moveTo(folder, out);

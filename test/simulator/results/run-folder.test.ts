@@ -23,7 +23,8 @@ const environment = { version: '0.0.0', commit: 'c', modified: false, node: '24'
 async function write(name: string, result: RunResult, events: unknown[] = []): Promise<string> {
   const folder = join(root, name);
   await mkdir(folder);
-  await writeRunFolder(folder, result, { environment, events });
+  const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
+  await writeRunFolder(folder, result, { environment, events: Buffer.from(lines) });
   return folder;
 }
 
@@ -160,7 +161,10 @@ test('a metric that is two things is refused before anything is written', async 
   const twice = { ...result, counters: [{ metric: 'heads', unit: '1', value: 1 }] };
   const folder = join(root, 'twice');
   await mkdir(folder);
-  await assert.rejects(writeRunFolder(folder, twice, { environment, events: [] }), /metric heads is twice/);
+  await assert.rejects(
+    writeRunFolder(folder, twice, { environment, events: Buffer.of() }),
+    /metric heads is twice/,
+  );
   assert.deepEqual(await readdir(folder), []);
 });
 
@@ -168,7 +172,10 @@ test('a value that is no number is refused, not written', async () => {
   const folder = join(root, 'nan');
   await mkdir(folder);
   const result = { ...makeUpRun(), counters: [{ metric: 'c', unit: '1', value: Number.NaN }] };
-  await assert.rejects(writeRunFolder(folder, result, { environment, events: [] }), /c was measured as NaN/);
+  await assert.rejects(
+    writeRunFolder(folder, result, { environment, events: Buffer.of() }),
+    /c was measured as NaN/,
+  );
   assert.ok(!(await readdir(folder)).includes('summary.json'));
 });
 

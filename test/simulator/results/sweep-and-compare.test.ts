@@ -38,7 +38,7 @@ async function writeSweep(name: string, runs: number): Promise<string> {
       const path = join(folder, `point-00${point}`, `run-00${run}`);
       await mkdir(path, { recursive: true });
       const result = makeUpRun({ run, point, settings, nodes: 12, slower: point % 2 === 0 ? 0 : 20 });
-      await writeRunFolder(path, result, { environment, events: [] });
+      await writeRunFolder(path, result, { environment, events: Buffer.of() });
     }
   return folder;
 }
@@ -50,7 +50,7 @@ test('a sweep has an index, a row a run and metric, plots with interval rules an
   await mkdir(unfinished);
   await writeRunFolder(unfinished, makeUpRun({ run: 2, settings: points[0] ?? [] }), {
     environment,
-    events: [],
+    events: Buffer.of(),
   });
   await writeSweepFolder(folder);
   const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as {
