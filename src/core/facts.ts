@@ -28,6 +28,9 @@ export interface Facts {
   'served:request': { route: string; status: number; ms: number };
   'peer:connected': { peerId: string; address: string; lan: boolean };
   'peer:disconnected': { peerId: string };
+  /** Of the DHT's routing table. */
+  'dht:peer-added': { peerId: string };
+  'dht:peer-removed': { peerId: string };
   'peer:banned': { peerId: string; reason: string; digest: Digest | undefined; until: number };
   /** A gossiped message of the index and what became of it. */
   'index:message-received': { peerId: string; bytes: number; verdict: 'accept' | 'ignore' | 'reject' };
@@ -74,6 +77,10 @@ export interface Facts {
   'misconduct:proven': { origin: string; kind: string; digest: Digest };
   /** Something about the index that its user should know: a clock, retractions, a leap. */
   'index:alarmed': { message: string };
+  /** The policy's file says something else: the node lives by that now. */
+  'policy:changed': { source: string; threshold: number; publishers: number };
+  /** What the policy's file says cannot be lived by: the policy stays as it was. */
+  'policy:refused': { source: string; message: string };
   /** A believed page was served past its ten minutes; told rarely. */
   'index:aged': { ageSeconds: number };
   'storage:full': { message: string };

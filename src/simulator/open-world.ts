@@ -3,7 +3,7 @@
  * it; once a process, in one that `run-process.ts` started.
  */
 import { registerHooks } from 'node:module';
-import { cpuCosts } from './kernel/cpu/cpu-costs.ts';
+import { cpuCosts, type CpuTable } from './kernel/cpu/cpu-costs.ts';
 import { startKernel } from './kernel/start-kernel.ts';
 import { Trace } from './kernel/trace.ts';
 import { peerLockUrl } from './nodes/peer-lock.ts';
@@ -11,7 +11,9 @@ import type { SimulatedWorld, WorldOptions } from './nodes/simulated-world.ts';
 import { createRandomness, deriveStream } from './scenario/streams.ts';
 
 export interface OpenWorldOptions extends WorldOptions {
-  readonly cpu: 'reference' | 'zero';
+  readonly cpu: CpuTable;
+  /** That all nodes share; undefined: each has one of its own. */
+  readonly cores?: number | undefined;
   /** Wall time at the start, ms since 1970. */
   readonly epoch?: number;
   /** Each line that the trace hashes. */
@@ -23,6 +25,7 @@ export async function openWorld(options: OpenWorldOptions): Promise<SimulatedWor
   const kernel = startKernel({
     epoch: options.epoch ?? Date.UTC(2026, 0, 1),
     costs: cpuCosts[options.cpu],
+    cores: options.cores,
     randomness: createRandomness(deriveStream(options.seed, options.run, 'world', 'kernel')),
   });
   const trace = new Trace({ payloads: true, ...(onLine ? { onLine } : {}) });

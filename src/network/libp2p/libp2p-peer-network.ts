@@ -117,6 +117,7 @@ export async function createLibp2pPeerNetwork(
   const { node, records } = built;
   const self = node.peerId.toString();
   const calls = createNodeCalls({ clock, randomness }, node);
+  calls.onRouting((change, peerId) => facts.emit(`dht:peer-${change}`, { peerId }));
   hangUp.on = (peerId) => {
     for (const connection of calls.connectionsTo(peerId)) connection.abort(new Error('banned'));
   };

@@ -33,6 +33,7 @@ export interface NodeCalls {
   /** Waits a little until the DHT knows a peer that was just dialled. */
   routed(peer: PeerId, signal: AbortSignal): Promise<void>;
   routingTableSize(): number;
+  onRouting(listener: (change: 'added' | 'removed', peerId: string) => void): void;
 }
 
 export function createNodeCalls(deps: { clock: Clock; randomness: Randomness }, node: Node): NodeCalls {
@@ -97,6 +98,10 @@ export function createNodeCalls(deps: { clock: Clock; randomness: Randomness }, 
       }
     },
     routingTableSize: () => table.size,
+    onRouting(listener) {
+      table.addEventListener('peer:add', ({ detail }) => listener('added', detail.toString()));
+      table.addEventListener('peer:remove', ({ detail }) => listener('removed', detail.toString()));
+    },
   };
 }
 
@@ -112,7 +117,7 @@ export function withoutPeerId(address: string): string {
 interface RoutingTable {
   readonly size: number;
   find(peer: PeerId): Promise<PeerId | undefined>;
-  addEventListener(name: 'peer:add', listener: (event: CustomEvent<PeerId>) => void): void;
+  addEventListener(name: 'peer:add' | 'peer:remove', listener: (event: CustomEvent<PeerId>) => void): void;
   removeEventListener(name: 'peer:add', listener: (event: CustomEvent<PeerId>) => void): void;
 }
 

@@ -8,6 +8,7 @@ import type { CpuCosts } from './cpu/cpu-costs.ts';
 import { EventHeap, type HeapEntry } from './event-heap.ts';
 import { DeadOwnerError, describeOwner, type Owner } from './owner.ts';
 import { SerialServer } from './serial-server.ts';
+import { SharedCores } from './shared-cores.ts';
 
 /** What comes first within one instant. */
 export const phases = { heal: 0, cut: 1, crash: 2, start: 3, deliver: 4, timer: 5 } as const;
@@ -29,6 +30,8 @@ export interface KernelOptions {
   /** Wall time at virtual time 0, ms since 1970. */
   readonly epoch: number;
   readonly costs: CpuCosts;
+  /** That all nodes share; undefined: each has one of its own. */
+  readonly cores?: number | undefined;
   /** Of the world, for what no node asks. */
   readonly randomness: Randomness;
   /** The machine's own, taken before it was replaced. */
@@ -50,6 +53,7 @@ export class Kernel {
   readonly counts: KernelCounts = { events: 0, inline: 0 };
   readonly #heap = new EventHeap<KernelEvent>();
   readonly #servers = new Map<Owner, SerialServer<KernelEvent>>();
+  readonly #cores: SharedCores | undefined;
   readonly #setImmediate: KernelOptions['setImmediate'];
   readonly #livelock: number;
   /** Called after each event and its drain, before the clock moves. */
@@ -66,6 +70,7 @@ export class Kernel {
   constructor(options: KernelOptions) {
     this.epoch = options.epoch;
     this.costs = options.costs;
+    this.#cores = options.cores === undefined ? undefined : new SharedCores(options.cores);
     this.#setImmediate = options.setImmediate;
     this.#livelock = options.livelock ?? 1e6;
     this.world = { node: -1, incarnation: 0, randomness: options.randomness, skew: 0, alive: true };
@@ -238,13 +243,16 @@ export class Kernel {
 
   /** What its node does now: this event, the first that waits, or nothing yet. */
   #admit(event: KernelEvent): KernelEvent | undefined {
+    const hasCore = (this.#cores?.freeAt ?? 0) <= this.#now;
     if (event.wakes) {
       event.wakes.awaited = false;
-      return event.wakes.take();
+      if (hasCore) return event.wakes.take();
+      this.#await(event.owner, event.wakes);
+      return undefined;
     }
     if (event.owner === this.world) return event;
     const server = this.#serverOf(event.owner);
-    if (server.isFree(this.#now)) return event;
+    if (hasCore && server.isFree(this.#now)) return event;
     server.queue(event);
     this.#await(event.owner, server);
     return undefined;
@@ -257,13 +265,15 @@ export class Kernel {
     if (owner === this.world || !owner.alive) return;
     const server = this.#serverOf(owner);
     server.work(this.#now, charged);
+    this.#cores?.work(this.#now, charged);
     if (server.waiting > 0) this.#await(owner, server);
   }
 
   #await(owner: Owner, server: SerialServer<KernelEvent>): void {
     if (server.awaited) return;
     server.awaited = true;
-    this.#push(server.busyUntil - this.#now, 'deliver', owner, () => {}, false, server);
+    const free = Math.max(server.busyUntil, this.#cores?.freeAt ?? 0);
+    this.#push(free - this.#now, 'deliver', owner, () => {}, false, server);
   }
 
   #serverOf(owner: Owner): SerialServer<KernelEvent> {

@@ -25,6 +25,8 @@ const WORDS: readonly (readonly [metric: RegExp, words: string])[] = [
   [/^availability/, 'share of files that a live node within reach holds, over nodes and files'],
   [/^holders/, 'live nodes that hold a file, mean over the files of the index'],
   [/^stale_connections/, 'share of connections whose other end is gone or cut off'],
+  [/^routes/, 'entries of the routing table of the DHT, mean over live nodes'],
+  [/^stale_routes/, 'share of those entries whose peer does not run or is cut off'],
   [/^conflicts/, 'names and serials for which gateways show different pages'],
   [/^lookups_failed/, 'look-ups that failed, by when they began'],
   [/^lookups/, 'look-ups: files not on disk while the upstream was closed'],
@@ -58,6 +60,7 @@ const FIRST = [
   /^availability$/,
   /^bytes_sent$/,
   /^stale_connections$/,
+  /^stale_routes$/,
   /^dials$/,
   /^connections$/,
 ];
@@ -78,7 +81,7 @@ const MEASURED = [
   /^duplicates$/,
   /^freshness_lag\./,
   /^divergence_area\(/,
-  /^(heads|divergence|availability|holders|stale_connections|conflicts|connections|live)\.mean$/,
+  /^(heads|divergence|availability|holders|stale_connections|stale_routes|conflicts|connections|live)\.mean$/,
   /^dials(\.mean|_after.*)$/,
 ];
 

@@ -18,6 +18,7 @@ import { Freshness } from './freshness.ts';
 import { Lookups } from './lookups.ts';
 import type { Promises } from './promises.ts';
 import type { Reconvergence } from './reconvergence.ts';
+import { RoutingTables } from './routing-tables.ts';
 import { RunLevels } from './run-levels.ts';
 import { BinnedRate } from './step-series.ts';
 import type { Topology } from './topology.ts';
@@ -62,9 +63,10 @@ export class RunMeasures {
   constructor(scenario: Scenario, watchers: RunWatchers) {
     this.#scenario = scenario;
     this.#watchers = watchers;
-    const { topology, isByzantine, holders } = watchers;
+    const { links, topology, isByzantine, holders } = watchers;
     const { warmup } = scenario;
-    this.#levels = new RunLevels({ warmup, topology, holders, isByzantine });
+    const tables = new RoutingTables({ links, warmup });
+    this.#levels = new RunLevels({ warmup, topology, holders, tables, isByzantine });
     this.#delivery = new Delivery({ components: () => topology.components, isByzantine });
     this.#freshness = new Freshness({ threshold: scenario.policy.threshold, warmup });
     this.#lookups = this.#watchLookups(watchers);

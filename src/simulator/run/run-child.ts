@@ -42,6 +42,7 @@ const world = await openWorld({
   seed: job.seed,
   run: job.run,
   cpu: scenario.cpu,
+  cores: scenario.cores,
   security: scenario.security,
   latency: { regions: latency.regions, oneWay: latency.oneWay.map((row) => row.map((us) => us / 1000)) },
   jitter,

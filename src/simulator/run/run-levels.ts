@@ -8,6 +8,7 @@ import { meanOver } from '../statistics/time-weighted.ts';
 import type { FileHolders } from './file-holders.ts';
 import { HeadDivergence } from './head-divergence.ts';
 import { ServedConflicts } from './served-conflicts.ts';
+import type { RoutingTables } from './routing-tables.ts';
 import { Level } from './step-series.ts';
 import type { Topology } from './topology.ts';
 
@@ -15,8 +16,9 @@ export interface RunLevelsOptions {
   readonly warmup: number;
   /** It has seen an event before this is told of it. */
   readonly topology: Topology;
-  /** Is told by this. */
+  /** Are told by this. */
   readonly holders: FileHolders;
+  readonly tables: RoutingTables;
   readonly isByzantine: (fault: string) => boolean;
 }
 
@@ -31,6 +33,8 @@ export class RunLevels {
     live: new Level(),
     connections: new Level(),
     stale_connections: new Level(),
+    routes: new Level(),
+    stale_routes: new Level(),
     conflicts: new Level(),
     holders: new Level(),
     availability: new Level(),
@@ -64,8 +68,9 @@ export class RunLevels {
     const heads = this.#heads.observe(event);
     const conflicts = this.#conflicts.observe(event);
     const files = this.#options.holders.observe(event);
+    const routes = this.#options.tables.observe(at, event);
     if (files) this.#filesChanged = true;
-    if (heads || conflicts || files || isOfLinks(event)) this.#changedAt = at;
+    if (heads || conflicts || files || routes || isOfLinks(event)) this.#changedAt = at;
   }
 
   /** The run is over. */
@@ -97,13 +102,15 @@ export class RunLevels {
 
   /** The state that came about at `at`. */
   #set(at: number): void {
-    const { topology, holders, warmup } = this.#options;
+    const { topology, holders, tables, warmup } = this.#options;
     const time = at - warmup;
     this.#levels.heads.set(time, this.#heads.heads);
     this.#levels.divergence.set(time, this.#heads.divergence);
     this.#levels.live.set(time, this.#live.size);
     this.#levels.connections.set(time, topology.connections);
     this.#levels.stale_connections.set(time, topology.staleShare);
+    this.#levels.routes.set(time, tables.meanSize);
+    this.#levels.stale_routes.set(time, tables.staleShare(at));
     this.#levels.conflicts.set(time, this.#conflicts.count);
     const { components } = topology;
     if (components !== this.#components || this.#filesChanged) {
@@ -116,6 +123,5 @@ export class RunLevels {
 }
 
 function isOfLinks(event: ModelEvent): boolean {
-  if (event.kind === 'fact') return event.name === 'peer:connected' || event.name === 'peer:disconnected';
-  return event.kind === 'fault-began' || event.kind === 'fault-ended';
+  return event.kind === 'fact' && (event.name === 'peer:connected' || event.name === 'peer:disconnected');
 }

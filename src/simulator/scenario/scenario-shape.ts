@@ -80,7 +80,15 @@ export const scenarioShape = record<GivenScenario>(
       'plaintext',
       'plaintext: the messages, sizes and times of Noise without its ciphers, which only cost real time',
     ),
-    cpu: optional(choice('reference', 'zero'), 'reference', 'what events cost: a measured table, or nothing'),
+    cpu: optional(
+      choice('reference', 'young', 'zero'),
+      'reference',
+      'what events cost: libp2p once it runs well, a node in its first minutes, or nothing',
+    ),
+    cores: derived(
+      number({ min: 1, max: 1024, whole: true }),
+      'all nodes share so many cores of one machine (default: each has one of its own)',
+    ),
     nodes: required(nodesShape, '{count: 100}'),
     hosts: optional(
       mapOf(profile, 'host profiles', names),

@@ -153,7 +153,9 @@ export interface Scenario {
   readonly duration: number;
   readonly warmup: number;
   readonly security: 'noise' | 'plaintext';
-  readonly cpu: 'reference' | 'zero';
+  readonly cpu: 'reference' | 'young' | 'zero';
+  /** That all nodes share; undefined: each has one of its own. */
+  readonly cores: number | undefined;
   readonly nodes: {
     readonly count: number;
     readonly regions: ReadonlyMap<string, number>;

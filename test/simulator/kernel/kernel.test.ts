@@ -9,8 +9,8 @@ import { createRandomness, deriveStream } from '../../../src/simulator/scenario/
 
 const randomness = createRandomness(deriveStream(1, 0, 'world', 'test'));
 
-function createKernel(costs = cpuCosts.zero, livelock = 1000): Kernel {
-  return new Kernel({ epoch: 0, costs, randomness, setImmediate, livelock });
+function createKernel(costs = cpuCosts.zero, livelock = 1000, cores?: number): Kernel {
+  return new Kernel({ epoch: 0, costs, cores, randomness, setImmediate, livelock });
 }
 
 function node(number: number): Owner {
@@ -104,6 +104,32 @@ test('a timer costs its node what the table says of timers, another event what i
     kernel.schedule(5, phase, owner, () => seen.push(kernel.now));
   await kernel.run(1000);
   assert.deepEqual(seen, [5, 105, 205, 215]);
+});
+
+test('nodes that share cores wait for one, each in its own order; the world needs none', async () => {
+  const kernel = createKernel(
+    { event: 100, timer: 100, byteReceived: 0, byteSent: 0, handshake: 0 },
+    1000,
+    2,
+  );
+  const seen: string[] = [];
+  const note = (name: string): void => void seen.push(`${name} at ${kernel.now}`);
+  const [a, b, c] = [node(1), node(2), node(3)];
+  for (const [name, owner] of [
+    ['a1', a],
+    ['b1', b],
+    ['c1', c],
+    ['a2', a],
+    ['world', kernel.world],
+    ['c2', c],
+  ] as const)
+    kernel.schedule(10, 'timer', owner, () => note(name));
+  await kernel.run(1000);
+  assert.deepEqual(seen, ['a1 at 10', 'b1 at 10', 'world at 10', 'c1 at 110', 'a2 at 110', 'c2 at 210']);
+  kernel.schedule(0, 'timer', b, () => note('b2'));
+  kernel.kill(a);
+  await kernel.run(2000);
+  assert.equal(seen.at(-1), 'b2 at 1000');
 });
 
 test('a life that ended does nothing more, not even what waited for its busy node', async () => {

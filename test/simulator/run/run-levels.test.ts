@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ModelEvent } from '../../../src/simulator/model/model-event.ts';
 import { FileHolders } from '../../../src/simulator/run/file-holders.ts';
+import { RoutingTables } from '../../../src/simulator/run/routing-tables.ts';
 import { RunLevels } from '../../../src/simulator/run/run-levels.ts';
 import { Topology } from '../../../src/simulator/run/topology.ts';
 import { advanced, digestOf, down, fact, linked, second, up } from '../../support/simulator/events.ts';
@@ -13,7 +14,9 @@ function create() {
   const links = { mode: () => 'up' as const, nextChange: () => undefined };
   const topology = new Topology({ publishers: [], enough: 0, cuts: [], links, warmup: 100 * second });
   const holders = new FileHolders({ files: [a], disks: [[a]] });
-  const levels = new RunLevels({ warmup: 100 * second, topology, holders, isByzantine: () => false });
+  const warmup = 100 * second;
+  const tables = new RoutingTables({ links, warmup });
+  const levels = new RunLevels({ warmup, topology, holders, tables, isByzantine: () => false });
   const tell = (s: number, ...events: ModelEvent[]): void => {
     for (const event of events) {
       levels.settle(s * second);
@@ -39,6 +42,7 @@ test('the state of the warm-up’s end is that of the beginning; what comes and 
   tell(30, advanced(0, 9, 5), advanced(1, 9, 5));
   tell(120, advanced(1, 9, 6));
   tell(130, ...linked('peer:disconnected', 0, 1), ...linked('peer:connected', 0, 1));
+  tell(140, fact(0, 'dht:peer-added', { peerId: 'p1' }), fact(1, 'dht:peer-added', { peerId: 'p0' }));
   tell(150, fact(1, 'blob:added', { digest: a }));
   tell(160, down(0));
   tell(170, ...linked('peer:disconnected', 1, 0).slice(0, 1));
@@ -72,6 +76,14 @@ test('the state of the warm-up’s end is that of the beginning; what comes and 
     [0, 0],
     [60, 1],
     [70, undefined],
+  ]);
+  assert.deepEqual(points('routes'), [
+    [0, 0],
+    [40, 1],
+  ]);
+  assert.deepEqual(points('stale_routes'), [
+    [40, 0],
+    [60, 1],
   ]);
   assert.equal(levels.availability(100 * second), 1);
 });

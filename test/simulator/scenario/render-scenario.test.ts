@@ -69,7 +69,8 @@ const scenario = fc.record({
   duration: fc.constant('2h'),
   warmup: some(time),
   security: some(fc.constantFrom('noise', 'plaintext')),
-  cpu: some(fc.constantFrom('reference', 'zero')),
+  cpu: some(fc.constantFrom('reference', 'young', 'zero')),
+  cores: some(fc.integer({ min: 1, max: 4 })),
   nodes: fc.record({
     count: fc.integer({ min: 20, max: 40 }),
     regions: fc.constantFrom({ eu: 0.5, na: 0.5 }, { eu: '30%', na: '70%' }),

@@ -1,9 +1,11 @@
 /**
- * What a node's work costs in time, in microseconds: one table, never measured during a run, so that runs repeat.
+ * What a node's work costs in time, in microseconds: a table, never measured during a run, so that runs repeat.
  * `reference.json` holds what js-libp2p with Noise cost on the machine of design/network.md: 3-5 CPU seconds a GB received, 2
- * sent, 7 ms a handshake for both sides.
+ * sent, 7 ms a handshake for both sides. `young.json` is for a node's first minutes, before its code is compiled well: with it the nodes
+ * of scripts/sim-validate/validate.yaml use as much CPU time after the warm-up as real processes did (docs/simulator.md).
  */
 import reference from './reference.json' with { type: 'json' };
+import young from './young.json' with { type: 'json' };
 
 export interface CpuCosts {
   /** Each event of a node but its timers: most of those are libp2p's queues saying that they are empty. */
@@ -15,7 +17,10 @@ export interface CpuCosts {
   readonly handshake: number;
 }
 
-export const cpuCosts: Record<'reference' | 'zero', CpuCosts> = {
+export type CpuTable = 'reference' | 'young' | 'zero';
+
+export const cpuCosts: Record<CpuTable, CpuCosts> = {
   reference,
+  young,
   zero: { event: 0, timer: 0, byteReceived: 0, byteSent: 0, handshake: 0 },
 };
