@@ -2,12 +2,21 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, Randomness } from './core/clock.ts';
 
+/** Of setTimeout: what is longer it runs at once. */
+const LONGEST = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer(callback, ms) {
-    const handle = setTimeout(callback, ms);
-    handle.unref();
+    let handle: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      const part = Math.min(left, LONGEST);
+      // What is left of a duration may be just below 0: Node warns of that on the terminal.
+      handle = setTimeout(left > part ? () => wait(left - part) : callback, Math.max(0, part));
+      handle.unref();
+    };
+    wait(ms);
     return { cancel: () => clearTimeout(handle) };
   },
 };
