@@ -4,7 +4,7 @@
  */
 import type { Kernel, KernelEvent } from '../kernel/kernel.ts';
 import type { AccessLink, LinkSource } from './access-link.ts';
-import { RoundTrip } from './round-trip.ts';
+import { kernelWait, RoundTrip } from './round-trip.ts';
 import { BATCH_BYTES, SEGMENT_BYTES, wireSize, type Segment } from './segment.ts';
 
 /** Not yet acknowledged, sent or not; beyond it the sender is told to wait. */
@@ -303,11 +303,14 @@ export class Flow implements LinkSource {
 
   #awaitRetry(): void {
     if (this.#retry) return;
-    this.#silentSince ??= this.#kernel.now;
-    this.#retry = this.#kernel.scheduleInline(this.#roundTrip.timeout, 'timer', () => {
+    const { now } = this.#kernel;
+    // The first is a tail loss probe, after which the timer begins anew.
+    const isProbe = this.#silentSince === undefined;
+    this.#silentSince ??= now;
+    this.#retry = this.#kernel.scheduleInline(kernelWait(now, this.#roundTrip.timeout), 'timer', () => {
       this.#retry = undefined;
       if (this.#kernel.now - (this.#silentSince as number) >= GIVE_UP) return this.#ends.expired();
-      this.#roundTrip.double();
+      if (!isProbe) this.#roundTrip.double();
       this.#window = FIRST_WINDOW;
       this.#stalled = true;
       this.#probing = true;
