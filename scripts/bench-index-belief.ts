@@ -1,9 +1,10 @@
 /**
  * The rows of a record that touches every name: three voters whose maps are the same, two must agree, and then one of
  * them signs another page for each of the names; once after the others have read as late as it (followers wait for that),
- * and once, with a quarter of the names, while all that is believed rests on it. Measured in a process of its own
- * (`node scripts/bench-index-belief.ts WHAT FOLDER NAMES`): how long it takes, how long nothing else could run (of its CPU
- * time), the longest wait of who asks for a page meanwhile, and the memory.
+ * and once while all that is believed rests on it, so that each name has to be kept until the others have read again. Measured in a
+ * process of its own (`node scripts/bench-index-belief.ts WHAT FOLDER NAMES`): how long it takes, how long nothing else
+ * could run (of its CPU time), the longest wait of who asks for a page meanwhile, the memory, and what is left of it after
+ * so many records of the others.
  */
 import { hash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -20,10 +21,21 @@ import type { IndexMaps } from '../src/store/index-map/index-maps.ts';
 import { openLevel } from '../src/store/open-level.ts';
 import { systemClock as clock } from '../src/system-clock.ts';
 import { type Blocks, watchBlocks } from './bench-blocks.ts';
-import { ALL, indexEntries, measureApart, memory, openMaps, type Samples } from './bench-index-map.ts';
+import {
+  ALL,
+  collect,
+  indexEntries,
+  measureApart,
+  memory,
+  openMaps,
+  type Samples,
+} from './bench-index-map.ts';
 import { type Measured, type Row, rowOf } from './bench-row.ts';
 
+const MB = 1_000_000;
 const VOTERS = ['a.example', 'b.example', 'c.example'];
+/** An hour of two publishers. */
+const MOST_RECORDS = 120;
 const EVERYTHING = { id: 'all', covers: () => true };
 
 export async function benchIndexBelief(options: {
@@ -36,21 +48,25 @@ export async function benchIndexBelief(options: {
   const goal = (value: number | undefined): Pick<Measured, 'goal'> =>
     quick || value === undefined ? {} : { goal: { of: 'ours', is: 'at most', value } };
   const kinds = [
-    { what: 'change', who: 'every name', names: count, mostMB: 150 },
-    { what: 'kept', who: 'names believed by it', names: Math.floor(count / 4), mostMB: undefined },
+    { what: 'change', who: 'every name' },
+    { what: 'kept', who: 'every name, believed by it' },
   ];
-  for (const { what, who, names, mostMB } of kinds) {
+  for (const { what, who } of kinds) {
     const row = (figure: string, unit: string, ours: readonly number[] = [], most?: number): void =>
       onRow(rowOf({ what: `record of ${who}: ${figure}`, unit, ours, ...goal(most) }));
     const place = join(folder, what);
     await mkdir(place);
-    await measureApart(import.meta.filename, 'prepare', place, names);
-    const measured = await measureApart(import.meta.filename, what, place, names);
+    await measureApart(import.meta.filename, 'prepare', place, count);
+    const measured = await measureApart(import.meta.filename, what, place, count);
     row('accepted', 's', measured['seconds']);
     row('longest block, CPU', 'ms', measured['longest'], 150);
     row('block, 99.9 %', 'ms', measured['rare'], 50);
     row('longest wait for a page', 'ms', measured['waitMs']);
-    row('peak resident more', 'MB', measured['peakMB'], mostMB);
+    row('kept in memory at its end', 'MB', measured['liveMB'], 150);
+    row('peak resident more', 'MB', measured['peakMB'], 150);
+    row('kept in memory when calm', 'MB', measured['calmLiveMB'], 100);
+    row('resident more when calm', 'MB', measured['calmMB'], 100);
+    row('calm after records of the others', '', measured['calmAfter']);
   }
 }
 
@@ -127,6 +143,7 @@ function change(folder: string, count: number, voter: number): Promise<Samples> 
     const say = toSay(voter, 2_000_000, 'after');
     await setTimeout(2000);
     const before = memory('VmRSS');
+    const liveBefore = live();
     writeFileSync('/proc/self/clear_refs', '5');
     const watched = watchBlocks();
     let ended = false;
@@ -146,8 +163,27 @@ function change(folder: string, count: number, voter: number): Promise<Samples> 
     ended = true;
     await asking;
     const peakMB = memory('VmHWM') - before;
-    return { seconds: [seconds], longest: [longest], rare: [rare], waitMs: [wait], peakMB: [peakMB] };
+    const liveMB = live() - liveBefore;
+    let calmAfter = 0;
+    let at = 3_000_000;
+    while (book.size.resting > 0 && calmAfter < MOST_RECORDS)
+      await toSay([0, 1, 2].filter((other) => other !== voter)[calmAfter++ % 2]!, (at += 1000), 'before')();
+    // What was freed is given back in time.
+    await setTimeout(5000);
+    const calmMB = memory('VmRSS') - before;
+    const calmLiveMB = live() - liveBefore;
+    const took = { seconds, longest, rare, waitMs: wait };
+    const held = { peakMB, liveMB, calmMB, calmLiveMB, calmAfter };
+    const measured = { ...took, ...held };
+    return Object.fromEntries(Object.entries(measured).map(([figure, value]) => [figure, [value]]));
   });
+}
+
+/** After garbage is collected: what is resident besides is garbage, and pages that were freed and not given back. */
+function live(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / MB;
 }
 
 const measures: Readonly<Record<string, (folder: string, count: number) => Promise<Samples>>> = {

@@ -21,7 +21,7 @@ import { type Measured, type Row, rowOf } from './bench-row.ts';
 
 const MB = 1_000_000;
 /** Nobody listens there. */
-const UPSTREAM = 'http://127.0.0.1:9/simple/';
+export const UPSTREAM = 'http://127.0.0.1:9/simple/';
 /** The newest of 2^10 records has a proof of 10 hashes. */
 const RECORDS = 1024;
 /** Until a node that did something rests again. */
@@ -127,15 +127,15 @@ const FORMS = [
   { what: 'HTML, gzip', accept: HTML_LIST, coding: 'gzip' },
 ] as const;
 
-const atMost = (value: number): Measured['goal'] => ({ of: 'ours', is: 'at most', value });
+export const atMost = (value: number): Measured['goal'] => ({ of: 'ours', is: 'at most', value });
 
-async function command(...args: string[]): Promise<string> {
+export async function command(...args: string[]): Promise<string> {
   const { exit, stdout, stderr } = await fondue(args);
   if (exit !== 0) throw new Error(`fondue ${args.join(' ')}: ${stdout}${stderr}`);
   return stdout.trim();
 }
 
-async function seed(dataDir: string, key: string, count: number): Promise<Seeded> {
+export async function seed(dataDir: string, key: string, count: number): Promise<Seeded> {
   const script = new URL('bench-index-seed.ts', import.meta.url).pathname;
   const args = [script, dataDir, key, UPSTREAM, String(count), String(RECORDS)];
   const { stdout } = await promisify(execFile)(process.execPath, args);
@@ -148,7 +148,7 @@ interface Relay extends AsyncDisposable {
   readonly address: string;
 }
 
-async function startRelay(multiaddr: string): Promise<Relay> {
+export async function startRelay(multiaddr: string): Promise<Relay> {
   const [, , host = '', , port = '', ...rest] = multiaddr.split('/');
   const server = createServer((incoming) => {
     const outgoing = connect(Number(port), host);
@@ -170,18 +170,22 @@ async function startRelay(multiaddr: string): Promise<Relay> {
   return relay;
 }
 
-async function adminOf({ ready }: NodeProcess): Promise<NodeFile> {
+export async function adminOf({ ready }: NodeProcess): Promise<NodeFile> {
   const file = await readNodeFile(ready.dataDir);
   if (file === undefined) throw new Error('the node that is to be asked is gone');
   return file;
 }
 
-async function everything(admin: NodeFile, names: number): Promise<true | undefined> {
+export async function everything(admin: NodeFile, names: number): Promise<true | undefined> {
   const { ready, voters } = await callAdmin<IndexReport>(admin, 'index-status', undefined);
   return ready && voters.every((voter) => voter.names === names) ? true : undefined;
 }
 
-async function until<T>(what: string, look: () => Promise<T | undefined>, limit = 120_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  limit = 120_000,
+): Promise<T> {
   const end = performance.now() + limit;
   while (performance.now() < end) {
     const found = await look();
@@ -192,7 +196,7 @@ async function until<T>(what: string, look: () => Promise<T | undefined>, limit 
 }
 
 /** Of all its threads. */
-function memory({ child }: NodeProcess, key: 'VmRSS' | 'VmHWM'): number {
+export function memory({ child }: NodeProcess, key: 'VmRSS' | 'VmHWM'): number {
   const text = readFileSync(`/proc/${child.pid}/status`, 'utf8');
   return (Number(new RegExp(`${key}:\\s+(\\d+) kB`).exec(text)?.[1] ?? NaN) * 1024) / MB;
 }
@@ -202,7 +206,7 @@ function resetPeak({ child }: NodeProcess): void {
   writeFileSync(`/proc/${child.pid}/clear_refs`, '5');
 }
 
-async function namesOf(count: number): Promise<string[]> {
+export async function namesOf(count: number): Promise<string[]> {
   const names: string[] = [];
   const step = Math.max(1, Math.floor(count / LOOK_UPS));
   let at = 0;

@@ -116,7 +116,7 @@ export function memory(key: 'VmRSS' | 'VmHWM'): number {
   return (Number(line?.[1] ?? NaN) * 1024) / MB;
 }
 
-function collect(): void {
+export function collect(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
 }

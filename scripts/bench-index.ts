@@ -10,6 +10,7 @@ import { fixturesMissing } from '../test/support/fixtures.ts';
 import { benchIndexBelief } from './bench-index-belief.ts';
 import { benchIndexJoin } from './bench-index-join.ts';
 import { benchIndexMap } from './bench-index-map.ts';
+import { benchIndexRelayed } from './bench-index-relayed.ts';
 import { benchIndexPublish } from './bench-index-publish.ts';
 import { createWorkspace, describeMachine } from './bench-machine.ts';
 import { failedRow, type Row, tableHead, tableLine } from './bench-row.ts';
@@ -23,6 +24,7 @@ const parts = {
   belief: benchIndexBelief,
   publish: benchIndexPublish,
   join: benchIndexJoin,
+  relayed: benchIndexRelayed,
 };
 const say = (text: string): void => void (json ? process.stderr : process.stdout).write(`${text}\n`);
 

@@ -8,6 +8,8 @@ import { ConfigurationError } from './core/errors.ts';
 import { parsePolicy, type PolicyFile } from './core/log/policy-file.ts';
 import { policyOf, type Policy } from './core/log/policy.ts';
 
+const NOBODY: Policy = { k: 1, publishers: [] };
+
 /**
  * Undefined in direct mode, and in offline mode where nobody is trusted.
  * @throws ConfigurationError that names the file, its line, and what to do
@@ -33,10 +35,23 @@ export async function loadPolicyFile(path: string): Promise<PolicyFile> {
   return (await readPolicyFile(path)) ?? refuse(`there is no policy ${path}`, path);
 }
 
-/** Whom a publisher listens to for hints, whatever its mode; undefined when there is no policy. @throws ConfigurationError */
-export async function loadKnownPublishers(config: Pick<Config, 'policy'>): Promise<Policy | undefined> {
+/** Whom a publisher listens to for hints, whatever its mode. @throws ConfigurationError */
+export async function loadKnownPublishers(config: Pick<Config, 'policy'>): Promise<Policy> {
   const file = await readPolicyFile(config.policy);
-  return file && policyOf(file);
+  return file === undefined ? NOBODY : policyOf(file);
+}
+
+/**
+ * As a running node reads it again: one that trusts nobody is a policy too, and then nobody is believed.
+ * @throws ConfigurationError
+ */
+export async function rereadPolicy(config: Pick<Config, 'mode' | 'policy'>): Promise<Policy> {
+  const file = await readPolicyFile(config.policy);
+  if (file !== undefined) return policyOf(file);
+  // A publisher that takes hints from nobody needs none.
+  return config.mode === 'direct'
+    ? NOBODY
+    : refuse(`there is no policy ${config.policy} any more`, config.policy);
 }
 
 /** Undefined when there is none. @throws ConfigurationError */

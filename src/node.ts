@@ -223,8 +223,8 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
     unpin: (wanted, options) => unpin(owned, wanted, options),
     collect: (bytes) => collect(owned, bytes),
     verify: (options) => verifyStore(owned, options),
-    index: head && administerIndex(head),
-    publisher: signed?.publisher,
+    index: head && administerIndex(head, () => signed?.policyProblem()),
+    ...signed?.administration,
   };
   const report = (error: unknown): void =>
     facts.emit('program:failed', {

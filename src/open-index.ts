@@ -8,15 +8,16 @@ import type { Config } from './config.ts';
 import type { Digest } from './core/digest.ts';
 import { limits } from './core/limits.ts';
 import type { Policy } from './core/log/policy.ts';
-import { loadKnownPublishers } from './load-policy.ts';
-import type { PublisherAdministration } from './mirror/administration.ts';
+import { loadKnownPublishers, rereadPolicy } from './load-policy.ts';
+import type { Administration } from './mirror/administration.ts';
 import {
   createLevelFollowStates,
   createMemoryFollowStates,
   type FollowStates,
 } from './mirror/follow/follow-state.ts';
-import { createFollower, type Follower } from './mirror/follow/follower.ts';
+import { createChangingFollower } from './mirror/follow/changing-follower.ts';
 import type { IndexHead } from './mirror/follow/index-head.ts';
+import { watchPolicy } from './mirror/follow/watch-policy.ts';
 import { readAll } from './mirror/read-fully.ts';
 import { openPublisher, type OpenPublisherDeps, type PublishSettings } from './open-publisher.ts';
 import { openDiskIndexMaps } from './store/index-map/disk-index-maps.ts';
@@ -40,8 +41,10 @@ export interface OpenIndexDeps extends OpenPublisherDeps {
 export interface OpenedIndex extends AsyncDisposable {
   /** Undefined in direct mode. */
   readonly head: IndexHead | undefined;
-  /** Undefined where nothing is published. */
-  readonly publisher: PublisherAdministration | undefined;
+  /** A publisher where something is published, a policy to be read where it is from a file. */
+  readonly administration: Pick<Administration, 'publisher' | 'readPolicy'>;
+  /** Why what the policy's file says is not lived by. */
+  policyProblem(): string | undefined;
   /** Begins to listen and to ask. */
   start(): void;
 }
@@ -67,11 +70,11 @@ export async function openIndex(
     await using reader = await store.open(digest);
     return reader && (await readAll(reader, limits.page.listDecodedBytes, `the list ${digest}`));
   };
-  const followed = policy ?? known ?? (await loadKnownPublishers(config)) ?? { k: 1, publishers: [] };
+  const followed = policy ?? known ?? (await loadKnownPublishers(config));
   const note = (error: unknown): void =>
     facts.emit('publisher:noted', { message: error instanceof Error ? error.message : String(error) });
-  const follower: Follower = stack.use(
-    await createFollower(
+  const follower = stack.use(
+    await createChangingFollower(
       {
         clock,
         randomness,
@@ -87,11 +90,30 @@ export async function openIndex(
       { policy: followed, upstream: config.upstream },
     ),
   );
+  const watch =
+    known === undefined
+      ? stack.use(
+          watchPolicy(
+            {
+              clock,
+              facts,
+              source: config.policy,
+              read: () => rereadPolicy(config),
+              apply: (next) => follower.change(next),
+            },
+            followed,
+          ),
+        )
+      : undefined;
   const opened = stack.move();
   return {
     head: policy === undefined ? undefined : follower,
-    publisher,
-    start: () => follower.start(),
+    administration: { publisher, readPolicy: watch && (() => watch.look()) },
+    policyProblem: () => watch?.problem(),
+    start() {
+      follower.start();
+      watch?.start();
+    },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

@@ -5,7 +5,7 @@ import { readNodeFile } from '../node-file.ts';
 import { createNode } from '../node.ts';
 import { formatBytes } from '../core/units.ts';
 import { callAdmin } from './admin-client.ts';
-import { exitCodes, printJson, printLine, printNote } from './output.ts';
+import { counted, exitCodes, printJson, printLine, printNote } from './output.ts';
 import { readPackageVersion } from './package-version.ts';
 import { createProgressBar } from './progress-bar.ts';
 
@@ -36,7 +36,7 @@ export function reportOutcome(outcome: Outcome, json: boolean, verb: string): vo
   if (json) printJson(outcome);
   else {
     for (const failure of outcome.failures) printNote(`not done: ${failure}`);
-    printLine(`${verb} ${outcome.files} files, ${formatBytes(outcome.bytes)}`);
+    printLine(`${verb} ${counted(outcome.files, 'file')}, ${formatBytes(outcome.bytes)}`);
   }
   process.exitCode = outcome.failures.length === 0 ? exitCodes.done : exitCodes.failed;
 }

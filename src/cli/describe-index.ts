@@ -12,6 +12,12 @@ export function describeIndex(report: IndexReport): string {
   const { age, clock, alarms, misconduct } = report;
   const rows: [string, string][] = [
     ['policy', policyWords(report)],
+    ...(report.policyProblem === null
+      ? []
+      : ([['policy', `AS BEFORE, since its file cannot be taken: ${report.policyProblem}`]] as [
+          string,
+          string,
+        ][])),
     ['seen', age === undefined || age === null ? 'never' : ago(age)],
     ...(report.serial === null ? [] : ([['serial', String(report.serial)]] as [string, string][])),
     ...(clock === 'plausible' ? [] : ([['clock', clockWords[clock]]] as [string, string][])),

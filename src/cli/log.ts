@@ -6,8 +6,13 @@ import { misconductWords } from './misconduct-words.ts';
 
 type Level = 'trace' | 'debug' | 'info' | 'warn';
 
+interface Telling<F> {
+  readonly level: Level | ((fact: F) => Level);
+  tell(fact: F): string;
+}
+
 /** At which level each fact is told, and how; facts left out are told at `debug`. */
-const tellings: { [K in FactName]?: { level: Level; tell: (fact: Facts[K]) => string } } = {
+const tellings: { [K in FactName]?: Telling<Facts[K]> } = {
   // One for each piece of a body: what was asked for is told by `served:request`.
   'served:bytes': { level: 'trace', tell: (fact) => `sent ${fact.bytes} bytes from ${fact.source}` },
   'blob:fetched': {
@@ -24,7 +29,7 @@ const tellings: { [K in FactName]?: { level: Level; tell: (fact: Facts[K]) => st
     tell: (fact) => `${fact.source} gave wrong bytes for ${fact.digest}`,
   },
   'upstream:changed': {
-    level: 'warn',
+    level: (fact) => (fact.state === 'ok' ? 'info' : 'warn'),
     tell: (fact) =>
       fact.state === 'ok'
         ? 'the upstream answers'
@@ -46,6 +51,12 @@ const tellings: { [K in FactName]?: { level: Level; tell: (fact: Facts[K]) => st
       `pages of the signed index are served that nobody vouched for within ${Math.floor(fact.ageSeconds / 60)} minutes`,
   },
   'index:alarmed': { level: 'warn', tell: (fact) => fact.message },
+  'policy:changed': {
+    level: 'info',
+    tell: ({ source, threshold, publishers }) =>
+      `the policy ${source} has changed: ${threshold} of ${publishers} publishers must agree; what is believed is worked out anew`,
+  },
+  'policy:refused': { level: 'warn', tell: (fact) => fact.message },
   'misconduct:proven': {
     level: 'warn',
     tell: ({ origin, kind, digest }) =>
@@ -68,10 +79,9 @@ export function logFacts(level: Config['logLevel'], json: boolean, stream: NodeJ
   return {
     listen(facts) {
       facts.onAny((name, fact) => {
-        const telling = tellings[name];
-        const tell = telling?.tell as ((fact: unknown) => string) | undefined;
-        const message = tell?.(fact) ?? name;
-        logger[telling?.level ?? 'debug']({ fact: name, facts: fact }, message);
+        const telling = tellings[name] as Telling<unknown> | undefined;
+        const level = typeof telling?.level === 'function' ? telling.level(fact) : telling?.level;
+        logger[level ?? 'debug']({ fact: name, facts: fact }, telling?.tell(fact) ?? name);
       });
     },
     warn: (message) => logger.warn(message),

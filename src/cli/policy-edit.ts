@@ -6,7 +6,10 @@ import { ConfigurationError, InvalidLogError } from '../core/errors.ts';
 import { EMPTY_POLICY, formatPolicy, parsePolicy, type PolicyFile } from '../core/log/policy-file.ts';
 import { policyOf, policyWarnings } from '../core/log/policy.ts';
 import { readPolicyFile } from '../load-policy.ts';
+import type { PolicyReport } from '../mirror/administration.ts';
+import { readNodeFile } from '../node-file.ts';
 import { createReplaceableFile } from '../store/replaceable-file.ts';
+import { callAdmin } from './admin-client.ts';
 import { addConfigOptions, configFromOptions } from './config-options.ts';
 import { printJson, printLine, printNote } from './output.ts';
 
@@ -22,11 +25,33 @@ export async function editPolicy(
   own: readonly string[],
   change: (file: PolicyFile) => PolicyFile,
 ): Promise<void> {
-  const { policy: path } = configFromOptions(options, own);
+  const { policy: path, dataDir } = configFromOptions(options, own);
   const before = (await readPolicyFile(path)) ?? parsePolicy(EMPTY_POLICY, path);
   const after = changed(before, change);
   await write(path, formatPolicy(after));
   reportPolicy(after, options, false);
+  await tellNode(dataDir, path);
+}
+
+/** The node that runs on the data folder reads the file at once; by itself it would a little later. */
+async function tellNode(dataDir: string, path: string): Promise<void> {
+  const node = await readNodeFile(dataDir);
+  if (node === undefined) return;
+  const running = `the node that runs (pid ${node.pid})`;
+  try {
+    const { source, problem } = await callAdmin<PolicyReport>(node, 'policy-read', undefined);
+    if (!(await isSame(source, path)))
+      printNote(`${running} lives by another policy, ${source}: this changes nothing for it`);
+    else if (problem === null) printNote(`${running} lives by it now`);
+    else printNote(`warning: ${running} keeps the policy that it had: ${problem}`);
+  } catch (error) {
+    printNote(`${running} did not take it: ${(error as Error).message}`);
+  }
+}
+
+async function isSame(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([a, b].map((path) => realpath(path).catch(() => path)));
+  return one === other;
 }
 
 function changed(before: PolicyFile, change: (file: PolicyFile) => PolicyFile): PolicyFile {

@@ -12,7 +12,6 @@ import type { IndexReport } from '../mirror/administration.ts';
 import { readNodeFile } from '../node-file.ts';
 import { callAdmin } from './admin-client.ts';
 import { configFromOptions } from './config-options.ts';
-import { printNote } from './output.ts';
 import { editPolicy, type PolicyOptions, withPolicy } from './policy-edit.ts';
 import { readSubject } from './read-subject.ts';
 
@@ -36,7 +35,6 @@ export function addTrustExceptions(trust: Command): void {
     await editPolicy(options, OWN, (file) =>
       editException(file, { kind: 'override', subject, reason }, undo),
     );
-    await sayWhen(options);
   });
 
   const pardon = trust
@@ -56,19 +54,12 @@ export function addTrustExceptions(trust: Command): void {
     await editPolicy(options, OWN, (file) =>
       proofs.reduce((edited, proof) => editException(edited, { kind: 'pardon', proof, reason }, undo), file),
     );
-    await sayWhen(options);
   });
 }
 
 function wordsOf(options: PolicyOptions): { reason: string; undo: boolean } {
   const { reason, undo } = options as { reason?: string; undo?: boolean };
   return { reason: reason ?? '', undo: undo === true };
-}
-
-/** A policy is read at the start. */
-async function sayWhen(options: PolicyOptions): Promise<void> {
-  const node = await readNodeFile(configFromOptions(options, OWN).dataDir);
-  if (node !== undefined) printNote(`The node that runs (pid ${node.pid}) reads it when it starts again.`);
 }
 
 /** The pardon is for the very proofs that a node has; another one is another decision. */

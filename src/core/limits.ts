@@ -204,7 +204,7 @@ export const limits = {
     unwritten: MiB,
     /** They are written so much at once; written ones stay in memory up to so much, for readers that keep up; so many chunks. */
     writeAtOnce: 256 * KiB,
-    freshRoom: 512 * KiB,
+    freshRoom: MiB,
     chunksKept: 64,
     /** Memory of all flights: what strangers sent, units that arrived early, windows of pass-through. */
     memory: 64 * MiB,
@@ -546,6 +546,8 @@ export const limits = {
     retractAgain: 7 * 24 * hour,
     /** How long a key still signs beside the successor that it named. */
     rotation: 7 * 24 * hour,
+    /** Of one key of the policy, one after the other: each is remembered. */
+    successors: 64,
   },
   /** Writing a static mirror through a gateway. */
   export: {
@@ -626,6 +628,8 @@ export const limits = {
     /** Gossiped heads of one origin that come sooner are not passed on. */
     gossipGap: 5 * second,
     dhtEvery: 15 * minute,
+    /** The policy's file is looked at this often. */
+    policyEvery: 10 * second,
     /** An announcement and a map proof. */
     bundleBytes: 160 * KiB,
     /** Of one answer, and past bundles that are kept to be given. */
@@ -640,8 +644,10 @@ export const limits = {
     recordsKept: 25 * hour,
     rangeRecords: 20_000,
     /** Of a range's records, and of deltas that are held at once: beyond these a proof, and the leaf hashes, take less. */
-    rangeBytes: 64 * MiB,
-    deltaBytes: 8 * MiB,
+    rangeBytes: 16 * MiB,
+    deltaBytes: 4 * MiB,
+    /** Of deltas that are applied together; with more, those of one publisher come after those of another. */
+    alongsideBytes: MiB,
     /** A map in which so many bins are others waits so long for the other publishers to be read as late (about 160,000 names). */
     largeBins: 60_000,
     largeWait: 2 * minute,
@@ -650,7 +656,9 @@ export const limits = {
     /** A head whose records cannot be had is tried again after this, doubling up to the longest. */
     retryFirst: 500,
     retryMax: 30 * second,
-    /** No byte of an answer for this long: peers are asked in turn, and one that is cut off keeps the others waiting. */
+    /** No byte of an answer for this long: another peer is asked beside it. */
+    answerPatience: second,
+    /** No byte for this long: it is given up. */
     answerFirst: 5 * second,
     /** After that, no part of it for this long. */
     answerIdle: 20 * second,
@@ -680,8 +688,10 @@ export const limits = {
     parallelSyncs: 2,
     /** Read at once while hashing a file. */
     hashSlice: MiB,
-    /** A partial's log has one checksum each so many bytes: what a kill can cost. */
+    /** A partial's log has one proof each so many bytes; its lines are written so many at once, or after this time. A kill costs no more. */
     partialSegment: MiB,
+    partialLogLines: 8,
+    partialLogEvery: 0.25 * second,
     partialSweep: 10 * minute,
     /** A partial that will be no larger is gathered in memory, as long as all of those take no more than this. */
     gatherMost: 256 * KiB,

@@ -14,6 +14,7 @@ import type {
   ActionOptions,
   Administration,
   IndexAdministration,
+  PolicyReport,
   PublisherAdministration,
 } from '../mirror/administration.ts';
 
@@ -39,6 +40,7 @@ export async function openAdminSocket(path: string, administration: Administrati
     'index-prove': (body) => indexOf(administration).prove(readProject(body)),
     'index-misconduct': (body) => indexOf(administration).misconductProof(readDigest(body)),
     'index-reset-clock': () => indexOf(administration).resetClock(),
+    'policy-read': () => policyOf(administration),
     'publisher-retractions': () => publisherOf(administration).retractions(),
     'publisher-retract': (body) =>
       publisherOf(administration).retract(readSubject(body), readText(body, 'reason')),
@@ -109,6 +111,13 @@ function indexOf({ index }: Administration): IndexAdministration {
   if (index !== undefined) return index;
   throw new UnavailableError(
     'this node follows no publishers: start it with --mode quorum and a policy (fondue trust add VKEY)',
+  );
+}
+
+function policyOf({ readPolicy }: Administration): Promise<PolicyReport> {
+  if (readPolicy !== undefined) return readPolicy();
+  throw new UnavailableError(
+    'this node lives by no policy: start it with --mode quorum or --mode offline and one that names publishers',
   );
 }
 

@@ -52,8 +52,22 @@ export interface BeliefReport {
 }
 
 export interface IndexReport extends IndexHeadStatus {
+  /** Why the policy's file is not what this node lives by; null where it is. */
+  readonly policyProblem: string | null;
   readonly serial: number | null;
   readonly observedAt: string | null;
+}
+
+/** The policy after its file was looked at. */
+export interface PolicyReport {
+  /** The file. */
+  readonly source: string;
+  readonly changed: boolean;
+  /** Why what the file says was not taken; null where it was. */
+  readonly problem: string | null;
+  /** Of the policy that counts. */
+  readonly threshold: number;
+  readonly publishers: number;
 }
 
 /** Times RFC 3339. */
@@ -105,6 +119,8 @@ export interface Administration {
   readonly index?: IndexAdministration | undefined;
   /** Undefined: this node publishes nothing. */
   readonly publisher?: PublisherAdministration | undefined;
+  /** Reads the policy's file at once. Undefined: this node lives by none. */
+  readonly readPolicy?: (() => Promise<PolicyReport>) | undefined;
   status(): Promise<NodeStatus>;
   /** Fetches files ahead. */
   warm(wanted: readonly WantedFile[], options?: ActionOptions): Promise<Outcome>;

@@ -305,7 +305,7 @@ describe('a second implementation of the index', { skip: clientsMissing() }, () 
     await eventually('that the courier is met', async () => (await isAsked('courier', 'heads')) > 0);
     await forger.sign({ publisher: c, set: ['by delta'], forge: 'delta' });
     await forger.gossip({ peer: 'courier', publisher: c });
-    await eventually('its refusal', () => blamesFor(near, 'DELTA_WRONG_ROOT').length > 0);
+    await eventually('its refusal', () => blamesFor(near, 'DELTA_WRONG_ROOT').length > 0, round);
     assert.deepEqual(blamesFor(near, 'DELTA_WRONG_ROOT'), [['publisher', undefined]]);
     assert.equal((await indexStatus(near)).refused['DELTA_WRONG_ROOT'], 1);
     assert.equal(await counted(near, 'DELTA_WRONG_ROOT', 'publisher'), 1);
@@ -324,7 +324,7 @@ describe('a second implementation of the index', { skip: clientsMissing() }, () 
     await page('by bin', [wheel, forged]);
     await forger.sign({ publisher: c, set: ['by bin'], forge: 'bin' });
     await forger.gossip({ peer: 'courier', publisher: c });
-    await eventually('its refusal', () => blamesFor(near, 'BIN_TOO_LARGE').length > 0);
+    await eventually('its refusal', () => blamesFor(near, 'BIN_TOO_LARGE').length > 0, round);
     assert.deepEqual(blamesFor(near, 'BIN_TOO_LARGE'), [['publisher', undefined]]);
     assert.equal((await indexStatus(near)).refused['BIN_TOO_LARGE'], 1);
     assert.equal(await counted(near, 'BIN_TOO_LARGE', 'publisher'), 1);
@@ -337,7 +337,7 @@ describe('a second implementation of the index', { skip: clientsMissing() }, () 
     await forger.sign({ publisher: c, set: ['good again'] });
     const asked = await isAsked('courier', 'range');
     await forger.gossip({ peer: 'courier', publisher: c });
-    await eventually('a good map of it', () => seqOf(near, c) === 3);
+    await eventually('a good map of it', () => seqOf(near, c) === 3, round);
     assert.ok((await isAsked('courier', 'range')) > asked);
   });
 

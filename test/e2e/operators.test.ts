@@ -4,7 +4,7 @@
  * processes; nothing of what is judged is imported from `src/`.
  */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { temporaryFolder } from '../support/disk-store.ts';
@@ -131,21 +131,57 @@ describe('operators of publishers and followers', () => {
       node.ready.dataDir,
     ]);
     assert.equal(overrides.exit, 0, overrides.stderr);
-    assert.match(overrides.stderr, /reads it when it starts again/);
+    assert.match(overrides.stderr, /the node that runs \(pid \d+\) lives by it now/);
     assert.match(await readFile(policy, 'utf8'), /^#fondue override evil a false alarm$/m);
+    assert.equal((await look(node, 'evil')).files, 1, 'at once');
     await node.stop();
     const again = await follow('retracting');
     await offers(again, 'evil', 1);
-    await again.stop();
+    // Of this one it is not told: it looks by itself.
     await command('trust', 'override', 'evil', '--undo', '--policy', policy);
-    const heeding = await follow('retracting');
-    await offers(heeding, 'evil', 0);
+    await offers(again, 'evil', 0);
     assert.match(await command('publish', 'unretract', 'evil', ...at), /evil is offered again/);
-    await offers(heeding, 'evil', 1);
-    await heeding.stop();
+    await offers(again, 'evil', 1);
+    await again.stop();
     const none = await fondue(['publish', 'unretract', 'evil', ...at]);
     assert.equal(none.exit, 1);
     assert.match(none.stderr, /is not retracted/);
+  });
+
+  it('a policy that changes counts while the node runs, and one that is broken changes nothing', async () => {
+    const own = join(folder, 'own-policy');
+    await copyFile(policy, own);
+    const node = await follow('repolicied', { args: ['--policy', own] });
+    const at = ['--policy', own, '--data-dir', node.ready.dataDir];
+    await offers(node, 'fonduta', 1);
+    await command('trust', 'threshold', '1', ...at);
+    const removed = await fondue(['trust', 'remove', 'two.example', ...at]);
+    assert.match(removed.stderr, /lives by it now/);
+    const { voters, ready } = await statusOf(node);
+    assert.deepEqual([voters.map(({ name }) => name), ready], [['one.example'], true]);
+    assert.equal((await look(node, 'fonduta')).files, 1, 'what it had signed is here');
+    const good = await readFile(own, 'utf8');
+    await writeFile(own, good.slice(0, -10));
+    const shown = await eventually('the complaint', async () => {
+      const { stdout } = await fondue(['index', 'status', '--data-dir', node.ready.dataDir]);
+      return stdout.includes('AS BEFORE') && stdout;
+    });
+    assert.match(shown, /own-policy, line \d+: .*\n/);
+    assert.match(node.stderr(), /the policy stays as it was: .*own-policy, line \d+/);
+    assert.equal((await look(node, 'fonduta')).files, 1);
+    await writeFile(own, 'quorum none\n');
+    await eventually('nobody is believed', async () => (await look(node, 'fonduta')).status === 503);
+    const other = await fondue([
+      'trust',
+      'threshold',
+      '2',
+      '--policy',
+      policy,
+      '--data-dir',
+      node.ready.dataDir,
+    ]);
+    assert.match(other.stderr, /lives by another policy, .*own-policy: this changes nothing for it/);
+    await node.stop();
   });
 
   it('a follower of another upstream than its publishers says so, and which one to start with', async () => {

@@ -22,7 +22,6 @@ export class Acceptance {
   readonly #stillMuted: Set<string>;
   /** As they were: what is told meanwhile. */
   readonly #active: ReadonlyMap<string, Belief | undefined>;
-  readonly #resting: ReadonlyMap<string, Belief | undefined>;
   readonly #bases: readonly Backers[];
   readonly #onDone: () => void;
 
@@ -34,7 +33,7 @@ export class Acceptance {
     this.#old = voter.view;
     this.#stillMuted = new Set(ledger.memory.muted(voter.id));
     this.#active = new Map(ledger.active);
-    this.#resting = new Map(ledger.resting);
+    ledger.resting.begin();
     this.#bases = ledger.bases;
     this.#before = ledger.present;
     voter.view = view;
@@ -79,22 +78,23 @@ export class Acceptance {
   /** From here on it is believed. */
   done(): void {
     this.#showNew();
+    this.#ledger.resting.end();
     this.#onDone();
   }
 
   /** What was believed before it began. */
   believed(name: string): Belief | undefined {
     if (this.#active.has(name)) return this.#active.get(name);
-    const { k } = this.#ledger;
-    const kept = this.#resting.has(name)
-      ? this.#resting.get(name)
-      : believedByBases(this.#bases, NO_VOTES, name, k);
+    const { k, resting } = this.#ledger;
+    const rested = resting.restedBefore(name);
+    const kept = rested === undefined ? believedByBases(this.#bases, NO_VOTES, name, k) : rested.belief;
     return believe(liveBallot(NO_VOTES, this.#before, name), kept, k);
   }
 
   /** Those that were kept before it began. */
-  keptNames(): string[] {
-    return [...this.#active.keys(), ...this.#resting.keys()];
+  *keptNames(): Generator<string> {
+    yield* this.#active.keys();
+    yield* this.#ledger.resting.namesBefore();
   }
 
   #touch(name: string): void {

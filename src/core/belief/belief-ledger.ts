@@ -6,6 +6,7 @@
 import { agreed, type Ballot, believe, type Belief, sameBelief } from './believe.ts';
 import { type Backers, backerOf, bySlot, liveBallot, liveVote, type Voter } from './backers.ts';
 import { isHigher, type Vote } from './candidate.ts';
+import { RestingBeliefs } from './resting-beliefs.ts';
 import { VoteMemory, type VoteLimits } from './vote-memory.ts';
 import type { VoterView } from './voter-view.ts';
 
@@ -22,7 +23,7 @@ export class BeliefLedger {
   /** Judged at every event. */
   readonly active = new Map<string, Belief | undefined>();
   /** Changed by their votes only: a removed project's floor. */
-  readonly resting = new Map<string, Belief | undefined>();
+  readonly resting = new RestingBeliefs();
   bases: readonly Backers[] = [];
   /** Who votes now. */
   present: Backers = [];
@@ -46,8 +47,8 @@ export class BeliefLedger {
 
   kept(name: string): Belief | undefined {
     if (this.active.has(name)) return this.active.get(name);
-    if (this.resting.has(name)) return this.resting.get(name);
-    return believedByBases(this.bases, this.memory, name, this.k);
+    const rested = this.resting.get(name);
+    return rested === undefined ? believedByBases(this.bases, this.memory, name, this.k) : rested.belief;
   }
 
   isKept(name: string): boolean {
@@ -102,7 +103,7 @@ export class BeliefLedger {
       if (this.#fresh.delete(name)) this.#dirty.delete(name);
       return;
     }
-    this.resting.set(name, belief);
+    this.resting.add(name, belief);
     this.#dirty.add(name);
   }
 
@@ -117,11 +118,12 @@ export class BeliefLedger {
 
   /** One that rests, opened and judged; it is written down again only if that changed something. */
   lookAgain(name: string): void {
-    const before = this.resting.get(name);
+    const before = this.resting.get(name)?.belief;
     const wasDirty = this.#dirty.has(name);
     this.open(name);
     this.judge(name);
-    if (!this.resting.has(name) || !sameBelief(before, this.resting.get(name))) this.mark(name);
+    const after = this.resting.get(name);
+    if (after === undefined || !sameBelief(before, after.belief)) this.mark(name);
     else if (!wasDirty) this.#dirty.delete(name);
   }
 
@@ -136,9 +138,7 @@ export class BeliefLedger {
 
   /** Each name that rests. */
   *wake(open: (name: string) => void): Steps {
-    const resting = [...this.resting.keys()];
-    for (let at = 0; at < resting.length; at += JUDGED_AT_ONCE) {
-      const names = resting.slice(at, at + JUDGED_AT_ONCE);
+    for (const names of inPieces(this.resting.names(), JUDGED_AT_ONCE)) {
       yield names;
       for (const name of names) open(name);
     }
@@ -160,8 +160,8 @@ export class BeliefLedger {
     this.#dirty.add(name);
   }
 
-  get hasChanged(): boolean {
-    return this.#dirty.size > 0;
+  get changed(): number {
+    return this.#dirty.size;
   }
 
   /** Names whose kept form may have changed since the last call. */
@@ -192,6 +192,18 @@ export class BeliefLedger {
     for (const id of this.voters.keys()) if (this.memory.holdsAny(id, name)) return true;
     return agreed(this.#ballot(name), this.k).length > 1;
   }
+}
+
+/** Not gathered before: what rests may be every name. */
+export function* inPieces<T>(items: Iterable<T>, most: number): Generator<readonly T[]> {
+  let piece: T[] = [];
+  for (const item of items) {
+    piece.push(item);
+    if (piece.length < most) continue;
+    yield piece;
+    piece = [];
+  }
+  if (piece.length > 0) yield piece;
 }
 
 export function believedByBases(

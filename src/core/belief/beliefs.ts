@@ -12,7 +12,7 @@
 import { limits } from '../limits.ts';
 import { Acceptance } from './acceptance.ts';
 import { BasesEnd } from './bases-end.ts';
-import { BeliefLedger, JUDGED_AT_ONCE, type Steps } from './belief-ledger.ts';
+import { BeliefLedger, inPieces, JUDGED_AT_ONCE, type Steps } from './belief-ledger.ts';
 import type { Belief } from './believe.ts';
 import { backerOf, bySlot, liveVote, type Voter, type VoterSpec } from './backers.ts';
 import { isHigher, type Vote } from './candidate.ts';
@@ -85,15 +85,20 @@ export class Beliefs {
 
   /** Proven misconduct: no key of the slot counts any more; what was decided stays. A person's pardon is a new policy. */
   exclude(slot: string): void {
+    toItsEnd(this.excluding(slot));
+  }
+
+  /** As {@link exclude}, in pieces; until its end nothing else may change. */
+  *excluding(slot: string): Steps {
     const ledger = this.#ledger;
-    toItsEnd(ledger.keepBasis());
+    yield* ledger.keepBasis();
     for (const voter of ledger.voters.values()) {
       if (voter.slot !== slot) continue;
       voter.excluded = true;
       ledger.memory.forgetVoter(voter.id);
     }
     ledger.present = ledger.backers();
-    toItsEnd(ledger.judgeActive());
+    yield* ledger.judgeActive();
   }
 
   /**
@@ -134,8 +139,10 @@ export class Beliefs {
   }
 
   /** While a record is being accepted, those that were kept before. */
-  keptNames(): Iterable<string> {
-    return this.#acceptance?.keptNames() ?? [...this.#ledger.active.keys(), ...this.#ledger.resting.keys()];
+  *keptNames(): Generator<string> {
+    if (this.#acceptance !== undefined) return yield* this.#acceptance.keptNames();
+    yield* this.#ledger.active.keys();
+    yield* this.#ledger.resting.names();
   }
 
   /** Those that every event judges, as it is now. */
@@ -159,17 +166,15 @@ export class Beliefs {
   *letGo(most: number): Steps {
     const ledger = this.#ledger;
     if (ledger.bases.length > 0) return;
-    const names = [...ledger.resting.keys().take(most)];
-    for (let at = 0; at < names.length; at += JUDGED_AT_ONCE) {
-      const some = names.slice(at, at + JUDGED_AT_ONCE);
+    for (const some of inPieces(ledger.resting.names().take(most), JUDGED_AT_ONCE)) {
       yield some;
       for (const name of some) ledger.lookAgain(name);
     }
   }
 
-  /** Whether {@link takeChanged} has any. */
-  get hasChanged(): boolean {
-    return this.#ledger.hasChanged;
+  /** How many {@link takeChanged} has. */
+  get changed(): number {
+    return this.#ledger.changed;
   }
 
   /** Names whose `keptName` may have changed since the last call. */
@@ -192,12 +197,13 @@ export class Beliefs {
   }
 
   /** Before anything else, with every voter added: goes on from what was written down. */
-  restore(kept: KeptBeliefs, scopeOf: (id: string) => Scope): void {
-    toItsEnd(this.restoring(kept, scopeOf));
+  restore({ names, ...ground }: KeptBeliefs, scopeOf: (id: string) => Scope): void {
+    this.restoreGround(ground, scopeOf);
+    for (const some of inPieces(names, JUDGED_AT_ONCE)) this.restoreNames(some);
   }
 
-  /** As {@link restore}, in pieces. */
-  *restoring(kept: KeptBeliefs, scopeOf: (id: string) => Scope): Steps {
+  /** The first step of {@link restore}; then the names, some at a time. */
+  restoreGround(kept: Omit<KeptBeliefs, 'names'>, scopeOf: (id: string) => Scope): void {
     const ledger = this.#ledger;
     for (const { voter, view } of kept.views) this.#voter(voter).view = view;
     for (const voter of ledger.voters.values()) voter.excluded = kept.excluded.includes(voter.slot);
@@ -209,18 +215,17 @@ export class Beliefs {
       ),
     );
     ledger.present = ledger.backers();
-    const names = [...kept.names];
-    for (let at = 0; at < names.length; at += JUDGED_AT_ONCE) {
-      const some = names.slice(at, at + JUDGED_AT_ONCE);
-      yield some.map(([name]) => name);
-      for (const [name, { belief, votes }] of some) {
-        ledger.active.set(name, belief ?? undefined);
-        for (const { voter, votes: past, muted } of votes) {
-          for (const vote of past) ledger.memory.remember(voter, name, vote);
-          if (muted) ledger.memory.setMuted(voter, name, true);
-        }
-        ledger.judgeAgain(name);
+  }
+
+  restoreNames(names: Iterable<readonly [name: string, kept: KeptName]>): void {
+    const ledger = this.#ledger;
+    for (const [name, { belief, votes }] of names) {
+      ledger.active.set(name, belief ?? undefined);
+      for (const { voter, votes: past, muted } of votes) {
+        for (const vote of past) ledger.memory.remember(voter, name, vote);
+        if (muted) ledger.memory.setMuted(voter, name, true);
       }
+      ledger.judgeAgain(name);
     }
     ledger.takeChanged();
   }

@@ -11,8 +11,11 @@ export interface Rotation {
   readonly at: number;
 }
 
-/** `misconduct`: the key named another one before; the slot counts no more. `taken`: the key is in a slot already. */
-export type Succession = 'named' | 'known' | 'taken' | 'misconduct' | 'stranger';
+/**
+ * `misconduct`: the key named another one before; the slot counts no more. `taken`: the key is in a slot already. `too-many`: the
+ * slot has had so many keys that a person should look.
+ */
+export type Succession = 'named' | 'known' | 'taken' | 'too-many' | 'misconduct' | 'stranger';
 
 export class KeySlots {
   readonly #slotOf = new Map<string, string>();
@@ -37,6 +40,8 @@ export class KeySlots {
     // The successor signs the very records that name it, and a policy may have it in place of the first key.
     if (successor === key) return 'known';
     if (this.#slotOf.has(successor)) return 'taken';
+    const keys = [...this.#slotOf.values()].filter((other) => other === slot);
+    if (keys.length > limits.belief.successors) return 'too-many';
     this.#slotOf.set(successor, slot);
     this.#rotations.set(key, rotation);
     return 'named';

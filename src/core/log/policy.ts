@@ -71,6 +71,16 @@ export function policyOf(file: PolicyFile): Policy {
   return { k: group.threshold, publishers, ...exceptions };
 }
 
+/** Whether two policies say the same; comments and other lines of their files are not part of it. */
+export function samePolicy(a: Policy, b: Policy): boolean {
+  return meaningOf(a) === meaningOf(b);
+}
+
+function meaningOf({ k, publishers, overrides = [], pardons = [] }: Policy): string {
+  const named = publishers.map(({ name, key, url }) => [name, key.text, url ?? null]);
+  return JSON.stringify([k, named, overrides, pardons]);
+}
+
 /** The group that the quorum names, or a witness as a group of one. */
 export function quorumGroup(file: PolicyFile): PolicyGroup {
   const { name, line } = file.quorum;

@@ -4,13 +4,17 @@ import { encodeNameProof } from '../../core/log/name-proof.ts';
 import type { BeliefReport, IndexAdministration } from '../administration.ts';
 import type { IndexHead } from '../follow/index-head.ts';
 
-export function administerIndex(head: IndexHead): IndexAdministration {
+export function administerIndex(
+  head: IndexHead,
+  policyProblem: () => string | undefined = () => undefined,
+): IndexAdministration {
   const iso = (ms: number): string => new Date(ms).toISOString();
   return {
     async status() {
       const observedAt = head.observedAt();
       return {
         ...head.status(),
+        policyProblem: policyProblem() ?? null,
         serial: head.serial() ?? null,
         observedAt: observedAt === undefined ? null : iso(observedAt),
       };

@@ -69,6 +69,17 @@ export function createBelievedPages(deps: BelievedPagesDeps, options: BelievedPa
   /** Believed pages whose bytes could not be had, and since when. */
   const missing = new LRUCache<Digest, number>({ max: 10_000 });
   let agedTold = -Infinity;
+  let era = head.policyChanges?.();
+
+  /** A page that was believed under another policy stands in for nothing. */
+  function policyEra(): number | undefined {
+    const now = head.policyChanges?.();
+    if (now === era) return era;
+    shown.forgetAll();
+    lastRead.clear();
+    missing.clear();
+    return (era = now);
+  }
 
   const ageOf = (since: number) => pageAge(since, now(), options.allowOld);
 
@@ -139,6 +150,7 @@ export function createBelievedPages(deps: BelievedPagesDeps, options: BelievedPa
   async function load(
     project: ProjectName,
     belief: BelievedPage,
+    believedIn: number | undefined,
     fetch: () => Promise<{ bytes: Uint8Array; source: SourceKind } | string>,
   ): Promise<{ page: ShownPage; source: SourceKind } | string> {
     if (shown.peek(project)?.content === belief.digest) {
@@ -153,24 +165,29 @@ export function createBelievedPages(deps: BelievedPagesDeps, options: BelievedPa
     } catch (error) {
       return (error as Error).message;
     }
+    if (policyEra() !== believedIn) return OTHER_POLICY;
     missing.delete(belief.digest);
     // What came from this disk was written down when it came there.
     notes.note(read, got.source === 'disk' ? read : undefined);
     const { digest: content, since, serial } = belief;
     const of = { page: read, content, since, serial: serialText(serial), bytes: got.bytes.length };
-    return { page: await shown.show(project, of), source: got.source };
+    const page = await shown.show(project, of);
+    if (policyEra() === believedIn) return { page, source: got.source };
+    shown.forget(project);
+    return OTHER_POLICY;
   }
 
   async function servePage(
     project: ProjectName,
     belief: BelievedPage,
+    believedIn: number | undefined,
     patience: Patience,
     until: number,
   ): Promise<ProjectAnswer> {
     if (ageOf(belief.since).state === 'refused')
       return unknown(project, 'nobody has vouched for its page for more than a day');
     const before = beforeOf(project, belief);
-    const loaded = await load(project, belief, async () => {
+    const loaded = await load(project, belief, believedIn, async () => {
       const wait =
         before === undefined ? left(until) : Math.min(limits.freshness.revalidateWait, left(until));
       const end = await waitFor(clock, bytes.fetch(project, belief), wait, patience.signal);
@@ -208,12 +225,13 @@ export function createBelievedPages(deps: BelievedPagesDeps, options: BelievedPa
   }
 
   async function keptPage(project: ProjectName): Promise<ServedPage | undefined> {
+    const believedIn = policyEra();
     const belief = await waitFor(clock, head.believe(project), limits.freshness.revalidateWait);
     if (belief === OUT_OF_TIME) return undefined;
     const standing = await bridged(project, belief);
     if (standing !== undefined) return standing.served;
     if (belief.kind !== 'page') return undefined;
-    const loaded = await load(project, belief, async () => {
+    const loaded = await load(project, belief, believedIn, async () => {
       const held = await bytes.held(belief.digest);
       return held === undefined ? 'not on this disk' : { bytes: held, source: 'disk' };
     });
@@ -227,16 +245,18 @@ export function createBelievedPages(deps: BelievedPagesDeps, options: BelievedPa
     async project(project, patience = {}) {
       patience.signal?.throwIfAborted();
       if (deps.isPrivate(project)) return { kind: 'absent', ageSeconds: 0, freshSeconds: 0 };
+      const believedIn = policyEra();
       const until = clock.monotonic() + (patience.wait ?? limits.gateway.wait);
       const belief = await consult(project, patience, until);
       const standing = await bridged(project, belief);
       if (standing !== undefined) return answer(project, standing, 'disk', standing.since);
       if (belief.kind === 'unknown') return unknown(project, belief.reason);
       if (belief.kind === 'absent') return absent(project, belief.since);
-      return servePage(project, belief, patience, until);
+      return servePage(project, belief, believedIn, patience, until);
     },
     freshProject(project) {
       if (deps.isPrivate(project)) return undefined;
+      policyEra();
       const page = shown.fresh(project);
       if (page === undefined || ageOf(page.since).state !== 'fresh') return undefined;
       const now = answer(project, page, 'disk', page.since);
@@ -252,6 +272,8 @@ export function createBelievedPages(deps: BelievedPagesDeps, options: BelievedPa
     },
   };
 }
+
+const OTHER_POLICY = 'the policy has become another one';
 
 /** Upstreams without serials have 0 everywhere. */
 function serialText(serial: number): string | undefined {

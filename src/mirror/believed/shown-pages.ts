@@ -31,6 +31,7 @@ export interface ShownPages {
   look(project: ProjectName, since: number): Promise<ShownPage | undefined>;
   show(project: ProjectName, page: NewPage): Promise<ShownPage>;
   forget(project: ProjectName): void;
+  forgetAll(): void;
 }
 
 export interface NewPage {
@@ -87,6 +88,10 @@ export function createShownPages(
       .join('/');
   }
 
+  function forget(project: ProjectName): void {
+    if (memory.delete(project)) facts.emit('page:refreshed', { project, changed: true });
+  }
+
   async function render(project: ProjectName, page: NewPage): Promise<Entry> {
     const left = withholdFiles(page.page, (subject) => head.retracted(subject));
     const withheld = withheldOf(page.page, left);
@@ -138,8 +143,10 @@ export function createShownPages(
       facts.emit('page:refreshed', { project, changed: true });
       return entry;
     },
-    forget(project) {
-      if (memory.delete(project)) facts.emit('page:refreshed', { project, changed: true });
+    forget,
+    forgetAll() {
+      const all = Array.from(memory.keys());
+      for (const project of all) forget(project);
     },
   };
 }

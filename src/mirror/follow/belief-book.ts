@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Acceptance } from '../../core/belief/acceptance.ts';
 import type { Belief } from '../../core/belief/believe.ts';
 import type { Steps } from '../../core/belief/belief-ledger.ts';
-import { Beliefs } from '../../core/belief/beliefs.ts';
+import type { Beliefs } from '../../core/belief/beliefs.ts';
 import type { Vote } from '../../core/belief/candidate.ts';
 import type { Scope } from '../../core/belief/voter-view.ts';
 import { binNumber } from '../../core/index-map/index-entry.ts';
@@ -18,9 +18,10 @@ import { Gate } from '../../store/gate.ts';
 import { differingNames } from './differing-names.ts';
 import type { FollowState, StateWrite } from './follow-state.ts';
 import { LoadedView, type ViewFacts } from './loaded-view.ts';
-import { type BookVoter, LoadedViews } from './loaded-views.ts';
+import { LoadedViews } from './loaded-views.ts';
 import { pieces } from './pieces.ts';
-import { type PreparedBeliefs, prepareBeliefs, readBeliefs } from './written-beliefs.ts';
+import { type BookOptions, emptyBeliefs, OWN, restoreBeliefs } from './restore-beliefs.ts';
+import { WrittenChange } from './written-beliefs.ts';
 
 export interface NewView {
   readonly slot: string;
@@ -40,18 +41,12 @@ export interface Swap {
   commit(): Promise<void>;
 }
 
-const OWN = 'own';
 /** Loaded and judged while questions wait: some 20 ms. */
 const NAMES_A_PIECE = 512;
+/** Of what rests, looked at again after one change: some 2 s of work at most. */
+const LOOKED_AT_MOST = 65_536;
 /** Of a change that touches more, nobody wants the names. */
 const NAMES_TOLD = 1024;
-
-export interface BookOptions {
-  readonly k: number;
-  readonly voters: readonly BookVoter[];
-  /** Of this node's own reading; its own publisher's where it has one. */
-  readonly ownSlot: string;
-}
 
 export class BeliefBook {
   readonly #state: FollowState;
@@ -61,6 +56,8 @@ export class BeliefBook {
   readonly #changing = new Gate(1);
   /** and this, as who asks does, for each of its pieces. */
   readonly #piece = new Gate(1);
+  /** How many of those that rest are looked at after each change: more while much of it can go. */
+  #pace = NAMES_A_PIECE;
   #views: LoadedViews;
   #beliefs: Beliefs;
   /** A change broke off, and memory is not what was written: the views of that. */
@@ -71,7 +68,7 @@ export class BeliefBook {
     this.#scopeOf = scopeOf;
     this.#options = options;
     this.#views = new LoadedViews(options.voters);
-    this.#beliefs = this.#empty();
+    this.#beliefs = emptyBeliefs(options);
   }
 
   /** @param views those whose maps are here, by slot; @param scopeOf of the ids that bases name. */
@@ -111,19 +108,20 @@ export class BeliefBook {
         return this.#beliefs.begin(slot, view);
       });
       const told = new Set<string>();
+      const written = new WrittenChange(this.#state, this.#beliefs);
       let touched = 0;
       if (acceptance !== undefined) {
-        await this.#inPieces(acceptance.prepare());
+        await this.#inPieces(acceptance.prepare(), written);
         for await (const names of pieces(this.#touchedBy(next, isFirst), NAMES_A_PIECE)) {
           await this.#touch(acceptance, view, next, names);
+          await written.lay();
           touched += names.length;
           for (const name of names) if (told.size <= NAMES_TOLD) told.add(name);
         }
         await this.#inPiece(() => this.#loadUntouched(view, next, isFirst));
-        await this.#inPieces(acceptance.finish());
+        await this.#inPieces(acceptance.finish(), written);
       }
-      const changed = this.#beliefs.takeChanged();
-      const prepared = await this.#prepare(changed);
+      const prepared = await written.prepare();
       await this.#inPiece(async () => {
         acceptance?.done();
         this.#views.set(slot, view);
@@ -131,12 +129,12 @@ export class BeliefBook {
         await swap.commit();
       });
       await prepared.finish();
-      for (const name of changed) if (told.size <= NAMES_TOLD) told.add(name);
       await this.#letBasesGo();
-      await this.#inPieces(this.#beliefs.letGo(Math.max(touched, NAMES_A_PIECE)));
-      if (this.#beliefs.hasChanged) await this.#writeChanged();
+      await this.#letRestGo(touched);
       this.#prune();
-      return isFirst || told.size > NAMES_TOLD ? 'all' : [...told];
+      if (isFirst || prepared.names === 'many') return 'all';
+      for (const name of prepared.names) if (told.size <= NAMES_TOLD) told.add(name);
+      return told.size > NAMES_TOLD ? 'all' : [...told];
     });
   }
 
@@ -153,11 +151,13 @@ export class BeliefBook {
   }
 
   exclude(slot: string, writes: readonly StateWrite[] = []): Promise<void> {
-    return this.#changeAtOnce(async () => {
-      await this.#views.load(this.#beliefs.keptNames());
+    return this.#change(async () => {
       if (this.#beliefs.excludedSlots().includes(slot)) return;
-      this.#beliefs.exclude(slot);
-    }, writes);
+      await this.#inPiece(() => this.#views.load(this.#beliefs.activeNames()));
+      const written = new WrittenChange(this.#state, this.#beliefs);
+      await this.#inPieces(this.#beliefs.excluding(slot), written);
+      await this.#write(written, writes);
+    });
   }
 
   excluded(): string[] {
@@ -203,7 +203,7 @@ export class BeliefBook {
     });
   }
 
-  async #inPieces(steps: Steps): Promise<void> {
+  async #inPieces(steps: Steps, written?: WrittenChange): Promise<void> {
     let names: readonly string[] | undefined = [];
     for (;;) {
       const some: readonly string[] = names;
@@ -213,20 +213,17 @@ export class BeliefBook {
         this.#prune();
         return value ?? undefined;
       });
+      // Nobody but who changes something is kept from their turn: what is asked meanwhile is asked of memory.
+      await written?.lay();
       if (names === undefined) return;
       await setImmediate();
     }
   }
 
-  async #writeChanged(): Promise<void> {
-    const prepared = await this.#prepare(this.#beliefs.takeChanged());
-    await this.#state.write(prepared.writes);
+  async #write(written: WrittenChange, writes: readonly StateWrite[] = []): Promise<void> {
+    const prepared = await written.prepare();
+    await this.#state.write([...writes, ...prepared.writes]);
     await prepared.finish();
-  }
-
-  /** Nobody but who changes something is kept from their turn: what is asked meanwhile is asked of memory. */
-  #prepare(changed: readonly string[]): Promise<PreparedBeliefs> {
-    return prepareBeliefs(this.#state, this.#beliefs, changed);
   }
 
   /** Where it fails, what is believed is again what is written. */
@@ -243,13 +240,11 @@ export class BeliefBook {
     });
   }
 
-  async #changeAtOnce(work: () => Promise<void>, writes: readonly StateWrite[] = []): Promise<void> {
+  async #changeAtOnce(work: () => Promise<void>): Promise<void> {
     await this.#change(() =>
       this.#inPiece(async () => {
         await work();
-        const prepared = await this.#prepare(this.#beliefs.takeChanged());
-        await this.#state.write([...writes, ...prepared.writes]);
-        await prepared.finish();
+        await this.#write(new WrittenChange(this.#state, this.#beliefs));
         this.#prune();
       }),
     );
@@ -302,14 +297,29 @@ export class BeliefBook {
     if (views.some(([, view]) => view.observedAt < newest)) return;
     const end = this.#beliefs.endBases();
     if (end === undefined) return;
-    for await (const names of pieces(this.#mayDiffer(), NAMES_A_PIECE))
+    const written = new WrittenChange(this.#state, this.#beliefs);
+    for await (const names of pieces(this.#mayDiffer(), NAMES_A_PIECE)) {
       await this.#inPiece(async () => {
         await this.#views.load(names);
         end.touch(names);
         this.#prune();
       });
-    await this.#inPieces(end.finish());
-    await this.#writeChanged();
+      await written.lay();
+    }
+    await this.#inPieces(end.finish(), written);
+    await this.#write(written);
+  }
+
+  /** A change of every name leaves them at rest until the other voters have read as late. */
+  async #letRestGo(touched: number): Promise<void> {
+    const before = this.#beliefs.size.resting;
+    const most = Math.min(before, Math.max(touched, this.#pace));
+    if (most === 0) return;
+    const written = new WrittenChange(this.#state, this.#beliefs);
+    await this.#inPieces(this.#beliefs.letGo(most), written);
+    if (!written.isEmpty) await this.#write(written);
+    const gone = before - this.#beliefs.size.resting;
+    this.#pace = gone > most / 2 ? Math.min(2 * this.#pace, LOOKED_AT_MOST) : NAMES_A_PIECE;
   }
 
   async *#mayDiffer(): AsyncGenerator<readonly string[]> {
@@ -321,26 +331,8 @@ export class BeliefBook {
     this.#views.prune((name) => this.#beliefs.isActive(name), this.#beliefs.size.active, next);
   }
 
-  #empty(): Beliefs {
-    const beliefs = new Beliefs(this.#options.k);
-    for (const { slot } of this.#options.voters) beliefs.addVoter({ id: slot, slot });
-    beliefs.addVoter({ id: OWN, slot: this.#options.ownSlot });
-    return beliefs;
-  }
-
   async #restore(facts: ReadonlyMap<string, ViewFacts>): Promise<void> {
-    const { scopes, ...written } = await readBeliefs(this.#state, this.#scopeOf);
-    const views = new LoadedViews(this.#options.voters);
-    for (const [slot, fact] of facts) views.set(slot, new LoadedView(fact, new Map()));
-    const beliefs = this.#empty();
-    const steps = beliefs.restoring(
-      { ...written, views: views.entries().map(([voter, view]) => ({ voter, view })) },
-      (id) => scopes.get(id) as Scope,
-    );
-    for (const names of steps) {
-      views.prune((name) => beliefs.isActive(name), beliefs.size.active);
-      await views.load(names);
-    }
+    const { views, beliefs } = await restoreBeliefs(this.#state, this.#options, facts, this.#scopeOf);
     [this.#views, this.#beliefs, this.#broken] = [views, beliefs, undefined];
     this.#prune();
   }

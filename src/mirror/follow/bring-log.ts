@@ -3,12 +3,14 @@
  * log begins with the old one. Where neither can be, a proof is looked for that its publisher signed two histories.
  */
 import { hash } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
 import { type Digest, digestFromBytes } from '../../core/digest.ts';
 import { FondueError, IntegrityError, InvalidLogError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { VerifiedAnnouncement } from '../../core/log/announcement.ts';
 import { encodeMisconduct, type LeafEvidence } from '../../core/log/misconduct.ts';
 import { checkInclusion } from '../../core/log/tree-proofs.ts';
+import { AnswerTurns } from './answer-turns.ts';
 import type { IndexAsker, RangeItem } from './ask-index.ts';
 import { type FollowedLog, knownRecord, type LogHeadKept } from './followed-log.ts';
 import type { Refusals } from './refusals.ts';
@@ -21,6 +23,7 @@ export type LogOutcome =
   | { readonly kind: 'misconduct'; readonly proof: Uint8Array };
 
 export interface BringLogDeps {
+  readonly clock: Clock;
   readonly asker: IndexAsker;
   readonly refusals: Refusals;
   /** Whom to ask, the likeliest first. */
@@ -76,29 +79,43 @@ async function fromRange(
   next: VerifiedAnnouncement,
   signal: AbortSignal,
 ): Promise<'done' | 'refused' | undefined> {
+  const { asker, clock, refusals } = deps;
+  const { origin } = log;
   const wanted = next.checkpoint.size - log.size;
   let items = new RangeItems();
   let senders: string[] = [];
   let mixed = false;
-  const peers = deps.peers();
-  // Then each alone: a prefix that one made up must not spoil the others' records again and again.
-  for (const [turn, peer] of [...peers, ...peers].entries()) {
-    if (turn >= peers.length && !mixed) break;
-    if (turn >= peers.length) [items, senders] = [new RangeItems(), []];
-    try {
-      await gather(deps.asker.range(peer, log.origin, log.size + items.length, next.checkpoint.size, signal));
-    } catch (error) {
-      signal.throwIfAborted();
-      if (deps.refusals.caught(error, log.origin, peer)) [items, senders] = [new RangeItems(), []];
+  const ask = (): AnswerTurns<RangeItem> =>
+    new AnswerTurns(
+      { clock, refusals, origin },
+      deps.peers(),
+      (peer, stop) => asker.range(peer, origin, log.size + items.length, next.checkpoint.size, stop),
+      signal,
+    );
+  let turns = ask();
+  let alone = false;
+  for (;;) {
+    const answer = await turns.next();
+    if (answer === undefined) {
+      if (alone || !mixed) return undefined;
+      // Each alone: a prefix that one made up must not spoil the others' records again and again.
+      [turns, alone] = [ask(), true];
+      [items, senders] = [new RangeItems(), []];
+      continue;
     }
-    async function gather(range: AsyncIterable<RangeItem>): Promise<void> {
-      for await (const item of range) {
+    const { peer } = answer;
+    if (alone) [items, senders] = [new RangeItems(), []];
+    try {
+      for await (const item of answer.items) {
         if (senders.at(-1) !== peer) senders.push(peer);
         checkDelta(item, log.size + items.length, peer);
-        if (!items.add(item)) return;
+        if (!items.add(item)) break;
         if (items.length > wanted)
           throw new InvalidLogError('MESSAGE_MALFORMED', 'an answer to "range" has too many records');
       }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (refusals.caught(error, origin, peer)) [items, senders] = [new RangeItems(), []];
     }
     // A proof takes less.
     if (items.isTooLarge) return undefined;
@@ -110,10 +127,10 @@ async function fromRange(
     }
     if (verdict !== 'sender') {
       if (verdict === 'inconsistent')
-        deps.refusals.add({
-          origin: log.origin,
+        refusals.add({
+          origin,
           code: 'CONSISTENCY_FAILED',
-          message: `the signed root of ${log.origin} at ${next.checkpoint.size} is not that of its records`,
+          message: `the signed root of ${origin} at ${next.checkpoint.size} is not that of its records`,
           blame: 'publisher',
         });
       return 'refused';
@@ -121,16 +138,15 @@ async function fromRange(
     // Of several senders nobody can say whose records were wrong.
     if (senders.length > 1) mixed = true;
     else
-      deps.refusals.add({
-        origin: log.origin,
+      refusals.add({
+        origin,
         code: 'RECORD_NOT_ANNOUNCED',
-        message: `${peer} sent records that are not those of the announced log ${log.origin}`,
+        message: `${peer} sent records that are not those of the announced log ${origin}`,
         peerId: peer,
         blame: 'sender',
       });
     [items, senders] = [new RangeItems(), []];
   }
-  return undefined;
 }
 
 /** What has come of a range, within bounds: 20,000 records and deltas of 1 MiB each would be 20 GB. */
@@ -187,7 +203,7 @@ async function fromConsistency(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { size } = next.checkpoint;
-  for (const peer of deps.peers()) {
+  for (const peer of deps.refusals.answering(deps.peers())) {
     try {
       const proof = await deps.asker.consistency(peer, log.origin, log.size, size, signal);
       if (proof === undefined) continue;
@@ -214,7 +230,7 @@ async function findRewrite(
   const index = log.size - 1;
   const ours = log.evidence(index);
   if (ours === undefined) return undefined;
-  for (const peer of deps.peers()) {
+  for (const peer of deps.refusals.answering(deps.peers())) {
     try {
       const found = await deps.asker.inclusion(peer, log.origin, index, next.checkpoint.size, signal);
       if (found === undefined) continue;

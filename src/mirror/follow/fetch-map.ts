@@ -14,6 +14,7 @@ import { binRuns, type BinRun } from '../../core/index-messages/index-request.ts
 import { limits } from '../../core/limits.ts';
 import type { IndexRecord } from '../../core/log/record.ts';
 import type { IndexMaps } from '../../store/index-map/index-maps.ts';
+import { askForObject } from './answer-turns.ts';
 import type { IndexAsker } from './ask-index.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -73,10 +74,10 @@ async function fetchLeaves(
   record: Pick<IndexRecord, 'leaves' | 'mapRoot'>,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  for (const peer of deps.peers()) {
+  const { asker, clock, refusals } = deps;
+  const answers = askForObject({ asker, clock, refusals, origin }, deps.peers(), record.leaves, signal);
+  for await (const { peer, bytes: leaves } of answers) {
     try {
-      const leaves = await deps.asker.object(peer, record.leaves, signal);
-      if (leaves === undefined) continue;
       const actual = digestFromBytes(hash('sha256', leaves, 'buffer'));
       if (actual !== record.leaves)
         throw new IntegrityError({ expected: record.leaves, actual, source: `peer:${peer}` });

@@ -36,6 +36,8 @@ export interface VoterDeps extends BringLogDeps, JudgeDeps {
   isExcluded(): boolean;
   /** One map is fetched after the other: most bins are the same in all of them. */
   readonly wholeMaps: Gate;
+  /** Deltas of megabytes take ten times as much while they are applied: those of one publisher after the other. */
+  readonly largeDeltas: Gate;
 }
 
 /** What there is to do next: nothing; again when peers may have it; at a moment of the wall clock. */
@@ -243,7 +245,11 @@ export class FollowedVoter {
     if (scope === undefined || stale === undefined) return 'waiting';
     const facts = { observedAt: head.observedAt, complete: record.complete, scope, stale };
     try {
-      const changed = await map.swap(book, head, facts, change, this.#deps.beforeSwap);
+      const swap = (): ReturnType<FollowedMap['swap']> =>
+        map.swap(book, head, facts, change, this.#deps.beforeSwap);
+      const changed = await (bytesOf(change) > limits.follow.alongsideBytes
+        ? this.#deps.largeDeltas.run(swap)
+        : swap());
       this.#judge.taken();
       this.#waitsSince = undefined;
       await this.#deps.onAccepted(head, changed);
@@ -256,4 +262,8 @@ export class FollowedVoter {
       return 'refused';
     }
   }
+}
+
+function bytesOf(change: MapChange): number {
+  return change.kind === 'leaves' ? 0 : change.deltas.reduce((sum, { length }) => sum + length, 0);
 }

@@ -2,10 +2,7 @@
  * Follows the publishers of a policy and says what is to be believed. Everything is wired here; the rules are elsewhere. Must
  * always hold: nothing counts that did not pass `admission.ts`, and what was believed is read from disk before anything new.
  */
-import { hash } from 'node:crypto';
-import type { Rotation } from '../../core/belief/key-slots.ts';
 import { policyKey } from '../../core/belief/policy-key.ts';
-import type { Scope } from '../../core/belief/voter-view.ts';
 import type { Clock, Randomness } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { FactEmitter } from '../../core/facts.ts';
@@ -20,12 +17,12 @@ import { AgreedFormat } from './agreed-format.ts';
 import { createIndexAnswers } from './answer-index.ts';
 import { AskBundles } from './ask-bundles.ts';
 import { createIndexAsker, SELF } from './ask-index.ts';
-import { BeliefBook } from './belief-book.ts';
+import type { BeliefBook } from './belief-book.ts';
+import { carryVoters, readRotations } from './carry-voters.ts';
 import { FollowLoop } from './follow-loop.ts';
-import type { FollowState, FollowStates } from './follow-state.ts';
+import type { FollowStates } from './follow-state.ts';
 import { FollowTime } from './follow-time.ts';
-import { FollowedLog } from './followed-log.ts';
-import { FollowedMap } from './followed-map.ts';
+import type { FollowedMap } from './followed-map.ts';
 import { createFollowedSource } from './followed-source.ts';
 import { FollowedVoter } from './followed-voter.ts';
 import { createGossipGate } from './gossip-gate.ts';
@@ -34,9 +31,9 @@ import { HeadReader } from './head-reader.ts';
 import { HearHeads } from './hear-heads.ts';
 import type { IndexHead } from './index-head.ts';
 import type { IndexSource, OwnIndexSource } from './index-source.ts';
-import type { ViewFacts } from './loaded-view.ts';
 import { MisconductDesk } from './misconduct-desk.ts';
 import { NameLists } from './name-lists.ts';
+import { namedLists, openBook, openVoters } from './open-voters.ts';
 import { PastBundles } from './past-bundles.ts';
 import { Refusals } from './refusals.ts';
 import { silenceAlarm } from './silent-record.ts';
@@ -84,6 +81,7 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
   const keys = policy.publishers.map(({ key }) => key.text);
   const scope = policyKey({ upstream, k: policy.k, keys, pardons });
   const [state, nodeState] = [states.scope(scope), states.scope('node')];
+  const carried = await carryVoters(states, { policy, upstream, scope });
   const time = await FollowTime.open(clock, nodeState);
   const refusals = new Refusals(clock, facts);
   const alarms = new Alarms(facts);
@@ -91,16 +89,15 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
   const retractions = new RetractionDesk(state, alarms, overrides);
   await retractions.load(keys);
 
-  const opened = await openVoters(deps, options, scope, state);
+  const opened = await openVoters({ maps, facts, states, state }, options, carried);
   for (const { slot, log } of opened) admission.saw(slot, log.newestRecord());
+  let onFormat = (): void => undefined;
   const format = await AgreedFormat.open({
     state,
     upstream,
     k: policy.k,
     newest: () => admission.sources(),
-    onDecided() {
-      for (const voter of voters) loop.kick(voter);
-    },
+    onDecided: () => onFormat(),
   });
   const past: PastBundles = new PastBundles((name) => book.isPending(name));
   const self = createIndexAnswers({
@@ -113,8 +110,8 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
     pastBundles: (bin) => past.of(bin),
   });
   const asker = createIndexAsker({ channel, clock, self });
-  const lists = new NameLists({ state, asker, refusals, blob: deps.blob });
-  const book = await openBook(state, options, opened, lists, own?.origin);
+  const lists = new NameLists({ clock, state, asker, refusals, blob: deps.blob });
+  let judging: BeliefBook | undefined;
   const misconduct = new MisconductDesk({
     state: nodeState,
     admission,
@@ -124,10 +121,13 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
     async exclude(slot) {
       admission.exclude(slot);
       retractions.exclude(slot);
-      await book.exclude(slot);
+      await judging?.exclude(slot);
     },
   });
   await misconduct.load();
+  const book = await openBook(state, policy, opened, { lists, format, own: own?.origin });
+  for (const { slot } of opened) if (admission.isExcluded(slot)) await book.exclude(slot);
+  judging = book;
 
   const givers = new Map<string, string>();
   const peersOf = (origin: string | undefined): string[] => {
@@ -141,7 +141,7 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
     return peers;
   };
   const taking = new TakeRecord({ admission, alarms, facts, misconduct, retractions, state, k: policy.k });
-  const wholeMaps = new Gate(1);
+  const [wholeMaps, largeDeltas] = [new Gate(1), new Gate(1)];
   const shared = { clock, asker, book, lists, refusals, upstream, format };
   const voters: FollowedVoter[] = [];
   for (const { slot, log, map } of opened)
@@ -152,6 +152,7 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
         log,
         map,
         wholeMaps,
+        largeDeltas,
         maps,
         state,
         peers: () => peersOf(log.origin),
@@ -214,6 +215,9 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
       await time.write();
     },
   });
+  onFormat = () => {
+    for (const voter of voters) loop.kick(voter);
+  };
   const bundles = new AskBundles({
     ...shared,
     peers: () => peersOf(undefined),
@@ -265,72 +269,4 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
       await time.write(true);
     },
   });
-}
-
-interface Opened {
-  readonly slot: string;
-  readonly log: FollowedLog;
-  readonly map: FollowedMap;
-}
-
-/** Maps of other policies are dropped: what they led to stays in their own state. */
-async function openVoters(
-  { maps, facts }: FollowerDeps,
-  { policy }: FollowerOptions,
-  scope: string,
-  state: FollowState,
-): Promise<Opened[]> {
-  const prefix = `follow:${shortHash(scope)}:`;
-  for (const view of maps.views())
-    if (view.startsWith('follow:') && !view.startsWith(prefix)) await maps.drop(view);
-  const opened: Opened[] = [];
-  for (const { key } of policy.publishers) {
-    const origin = key.name;
-    const log = await FollowedLog.open(origin, state, (message) =>
-      facts.emit('storage:repaired', { message }),
-    );
-    const view = `${prefix}${shortHash(key.text)}`;
-    const map = await FollowedMap.open({ slot: key.text, origin, view, maps, state });
-    opened.push({ slot: key.text, log, map });
-  }
-  return opened;
-}
-
-async function openBook(
-  state: FollowState,
-  { policy }: FollowerOptions,
-  opened: readonly Opened[],
-  lists: NameLists,
-  ownOrigin: string | undefined,
-): Promise<BeliefBook> {
-  const { signal } = new AbortController();
-  const scopeOf = async (id: string): Promise<Scope> =>
-    // A list that is gone covers nothing: its votes of the past are none, which is never too much.
-    (await lists.scope(id as 'all' | Digest, '', [], signal)) ?? { id, covers: () => false };
-  const views = new Map<string, ViewFacts>();
-  for (const { slot, map } of opened) {
-    if (map.head === undefined) continue;
-    const { record, observedAt } = map.head;
-    const scope = await lists.scope(record.scope, '', [], signal);
-    const stale = await lists.names(record.stale, '', [], signal);
-    if (scope !== undefined && stale !== undefined)
-      views.set(slot, { observedAt, complete: record.complete, scope, stale });
-    else map.forget();
-  }
-  const voters = opened.map(({ slot, map }) => ({ slot, map: map.map }));
-  const ownSlot = policy.publishers.find(({ key }) => key.name === ownOrigin)?.key.text ?? 'own';
-  return BeliefBook.open(state, { k: policy.k, voters, ownSlot }, views, scopeOf);
-}
-
-async function readRotations(state: FollowState): Promise<Rotation[]> {
-  const kept = await state.get('rotations');
-  return kept === undefined ? [] : (JSON.parse(Buffer.from(kept).toString()) as Rotation[]);
-}
-
-function namedLists({ head }: FollowedMap): string[] {
-  return [head?.record.scope, head?.record.stale].filter((digest) => typeof digest === 'string');
-}
-
-function shortHash(text: string): string {
-  return hash('sha256', text, 'hex').slice(0, 32);
 }

@@ -51,7 +51,10 @@ export class HearHeads {
         peerId: peer,
         blame: 'nobody',
       });
-    if (kind === 'new') this.#deps.onNew(voter, peer);
+    if (kind === 'new') {
+      this.#deps.refusals.spoke(peer);
+      this.#deps.onNew(voter, peer);
+    }
     return { origin, kind, head };
   }
 

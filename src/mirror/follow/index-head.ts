@@ -50,6 +50,8 @@ export interface IndexHead {
   status(): IndexHeadStatus;
   /** What canonical pages of this index are made with, as the voters' records say; undefined while none is known. */
   source?(): IndexSourceFacts | undefined;
+  /** How often the policy became another one: what was believed under the one before is nothing now. */
+  policyChanges?(): number;
   /** How often a person set {@link now} back: it may be less than before. */
   clockResets?(): number;
   /** From here on now() is what this machine's clock shows. @throws UnavailableError while k voters say that it is behind */

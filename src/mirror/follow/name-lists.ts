@@ -1,14 +1,17 @@
 /** Scopes and `stale` sets: lists of names by their digest, from what is kept or from peers, who are told the digest only. */
+import type { Clock } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
 import { IntegrityError } from '../../core/errors.ts';
 import type { Scope } from '../../core/belief/voter-view.ts';
 import { decodeNames, digestOfNames } from '../../core/index-map/name-list.ts';
 import { limits } from '../../core/limits.ts';
+import { askForObject } from './answer-turns.ts';
 import type { IndexAsker } from './ask-index.ts';
 import type { FollowState } from './follow-state.ts';
 import type { Refusals } from './refusals.ts';
 
 export interface NameListDeps {
+  readonly clock: Clock;
   readonly state: FollowState;
   readonly asker: IndexAsker;
   readonly refusals: Refusals;
@@ -42,18 +45,18 @@ export class NameLists {
     if (digest === null) return new Set();
     const known = this.#sets.get(digest) ?? this.#read(digest, await this.bytes(digest));
     if (known !== undefined) return known;
-    for (const peer of peers) {
+    const { asker, clock, refusals, state } = this.#deps;
+    const answers = askForObject({ asker, clock, refusals, origin }, peers, digest, signal);
+    for await (const { peer, bytes } of answers) {
       try {
-        const bytes = await this.#deps.asker.object(peer, digest, signal);
-        if (bytes === undefined) continue;
         const actual = digestOfNames(bytes);
         if (actual !== digest) throw new IntegrityError({ expected: digest, actual, source: `peer:${peer}` });
         const names = this.#read(digest, bytes);
-        await this.#deps.state.write([[keyOf(digest), bytes]]);
+        await state.write([[keyOf(digest), bytes]]);
         return names;
       } catch (error) {
         signal.throwIfAborted();
-        this.#deps.refusals.caught(error, origin, peer);
+        refusals.caught(error, origin, peer);
       }
     }
     return undefined;

@@ -47,7 +47,7 @@ export class Refusals {
   /** An error in what came from a peer. False when it was no refusal: a peer that went, or a bug, which is thrown on. */
   caught(error: unknown, origin: string | undefined, peerId: string): boolean {
     if (error instanceof PeerError && error.failure !== 'protocol') {
-      note(this.#failed, peerId, this.#clock.monotonic() + limits.follow.failedFor);
+      this.silent(peerId);
       return false;
     }
     if (!(error instanceof FondueError)) throw error;
@@ -55,12 +55,33 @@ export class Refusals {
     return true;
   }
 
+  /** It lets others wait: they go to another first. */
+  silent(peerId: string): void {
+    note(this.#failed, peerId, this.#clock.monotonic() + limits.follow.failedFor);
+  }
+
+  /** It told of something new. */
+  spoke(peerId: string): void {
+    this.#failed.delete(peerId);
+  }
+
   /** Those that did not just break off or stop come first, in the order given; who is left alone is not in it. */
   inOrder(peers: readonly string[]): string[] {
-    const now = this.#clock.monotonic();
     const trusted = peers.filter((peer) => this.isTrusted(peer));
-    const failed = (peer: string): boolean => (this.#failed.get(peer) ?? -1) > now;
-    return [...trusted.filter((peer) => !failed(peer)), ...trusted.filter(failed)];
+    return [
+      ...trusted.filter((peer) => !this.#hasFailed(peer)),
+      ...trusted.filter((peer) => this.#hasFailed(peer)),
+    ];
+  }
+
+  /** Of them those that did not; all of them if there is none. */
+  answering(peers: readonly string[]): readonly string[] {
+    const fine = peers.filter((peer) => !this.#hasFailed(peer));
+    return fine.length > 0 ? fine : peers;
+  }
+
+  #hasFailed(peerId: string): boolean {
+    return (this.#failed.get(peerId) ?? -1) > this.#clock.monotonic();
   }
 
   isTrusted(peerId: string): boolean {

@@ -49,7 +49,7 @@ export class RetractionDesk {
 
   async load(slots: readonly string[]): Promise<void> {
     for (const slot of slots) {
-      const kept = await this.#state.get(keyOf(slot));
+      const kept = await this.#state.get(retractionsKey(slot));
       if (kept !== undefined)
         this.#retractions.restore(slot, JSON.parse(Buffer.from(kept).toString()) as RetractionEpisode[]);
     }
@@ -65,7 +65,7 @@ export class RetractionDesk {
       this.#alarms.raise(`${origin} retracted too many subjects within a week: new ones are ignored`);
     const after = JSON.stringify(this.#retractions.kept(slot));
     if (after === before) return false;
-    await this.#state.write([[keyOf(slot), Buffer.from(after)]]);
+    await this.#state.write([[retractionsKey(slot), Buffer.from(after)]]);
     return true;
   }
 
@@ -143,6 +143,10 @@ export class TakeRecord {
     }
     if (outcome === 'taken')
       alarms.raise(`${log.origin} names a successor that is in the policy already: it gets no second vote`);
+    if (outcome === 'too-many')
+      alarms.raise(
+        `${log.origin} has changed its key too often: ${successor} is not followed. If it is right: fondue trust replace NAME VKEY`,
+      );
     if (outcome !== 'misconduct') return;
     const [first, second] = [await state.get(namedKey(key.text)), await log.recordEvidence(record.seq)];
     if (first === undefined || second === undefined) return;
@@ -158,10 +162,12 @@ export class TakeRecord {
   }
 }
 
-function namedKey(key: string): string {
+/** Under which the record is kept that named this key's successor. */
+export function namedKey(key: string): string {
   return `named/${hash('sha256', key, 'hex').slice(0, 32)}`;
 }
 
-function keyOf(slot: string): string {
+/** Under which the slot's retractions are kept. */
+export function retractionsKey(slot: string): string {
   return `retractions/${hash('sha256', slot, 'hex').slice(0, 32)}`;
 }

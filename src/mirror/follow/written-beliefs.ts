@@ -21,58 +21,103 @@ const NAMES_A_WRITE = 2048;
 const NOTHING = Buffer.alloc(0);
 
 export interface WrittenBeliefs {
-  readonly names: readonly (readonly [string, KeptName])[];
   readonly bases: readonly KeptBasis[];
   readonly excluded: readonly string[];
   /** Those that the bases name. */
   readonly scopes: ReadonlyMap<string, Scope>;
 }
 
+/** All but the names. Puts right what a kill left beside them. */
 export async function readBeliefs(
   state: FollowState,
   scopeOf: (id: string) => Promise<Scope>,
 ): Promise<WrittenBeliefs> {
   if ((await state.get(NEXT_COUNTS)) === undefined) await emptyNext(state, () => []);
   else await takePlaces(state);
-  const names: [string, KeptName][] = [];
-  for await (const [key, value] of state.entries(NAME))
-    names.push([key.slice(NAME.length), parse(value) as KeptName]);
   const bases = parse((await state.get('bases')) ?? Buffer.from('[]')) as KeptBasis[];
   const excluded = parse((await state.get('excluded')) ?? Buffer.from('[]')) as string[];
   const scopes = new Map<string, Scope>();
   for (const { scope } of bases.flat()) if (!scopes.has(scope)) scopes.set(scope, await scopeOf(scope));
-  return { names, bases, excluded, scopes };
+  return { bases, excluded, scopes };
+}
+
+/** After {@link readBeliefs}: some at a time, for it may be every name. */
+export async function* readNames(
+  state: FollowState,
+): AsyncGenerator<readonly (readonly [name: string, kept: KeptName])[]> {
+  let names: [string, KeptName][] = [];
+  for await (const [key, value] of state.entries(NAME)) {
+    names.push([key.slice(NAME.length), parse(value) as KeptName]);
+    if (names.length < NAMES_AT_ONCE) continue;
+    yield names;
+    names = [];
+  }
+  if (names.length > 0) yield names;
 }
 
 export interface PreparedBeliefs {
   /** To be written together with all that belongs to them; nothing counts before. */
   readonly writes: readonly StateWrite[];
+  /** Those that changed; `many`: too many to name. */
+  readonly names: readonly string[] | 'many';
   /** After that. A kill before it is made good when they are read. */
   finish(): Promise<void>;
 }
 
-/** Of these names, which may have changed; they must stay as they are until it is finished. */
-export async function prepareBeliefs(
-  state: FollowState,
-  beliefs: Beliefs,
-  names: readonly string[],
-): Promise<PreparedBeliefs> {
-  const rest: StateWrite[] = [
-    ['bases', json(beliefs.keptBases())],
-    ['excluded', json(beliefs.excludedSlots())],
-  ];
-  if (names.length <= NAMES_A_WRITE)
-    return {
-      writes: [...(await keptWrites(beliefs, names, NAME, undefined)), ...rest],
-      finish: async () => undefined,
-    };
-  for (let at = 0; at < names.length; at += NAMES_A_WRITE)
-    await state.write(await keptWrites(beliefs, names.slice(at, at + NAMES_A_WRITE), NEXT, NOTHING));
-  return { writes: [...rest, [NEXT_COUNTS, NOTHING]], finish: () => takePlaces(state) };
+export type ChangingBeliefs = Pick<
+  Beliefs,
+  'changed' | 'takeChanged' | 'keptName' | 'keptBases' | 'excludedSlots'
+>;
+
+/** What one change makes of what is written. Names that changed are not gathered: many are laid beside as it goes on. */
+export class WrittenChange {
+  readonly #state: FollowState;
+  readonly #beliefs: ChangingBeliefs;
+  #laid = false;
+
+  constructor(state: FollowState, beliefs: ChangingBeliefs) {
+    this.#state = state;
+    this.#beliefs = beliefs;
+  }
+
+  /** Nothing has changed. */
+  get isEmpty(): boolean {
+    return !this.#laid && this.#beliefs.changed === 0;
+  }
+
+  /** Between two pieces of the change. */
+  async lay(): Promise<void> {
+    if (this.#beliefs.changed < NAMES_A_WRITE) return;
+    await this.#lay(this.#beliefs.takeChanged());
+  }
+
+  /** At its end; names must stay as they are until all is finished. */
+  async prepare(): Promise<PreparedBeliefs> {
+    const [state, beliefs] = [this.#state, this.#beliefs];
+    const names = beliefs.takeChanged();
+    const rest: StateWrite[] = [
+      ['bases', json(beliefs.keptBases())],
+      ['excluded', json(beliefs.excludedSlots())],
+    ];
+    if (!this.#laid && names.length <= NAMES_A_WRITE) {
+      const writes = [...(await keptWrites(beliefs, names, NAME, undefined)), ...rest];
+      return { writes, names, finish: async () => undefined };
+    }
+    await this.#lay(names);
+    return { writes: [...rest, [NEXT_COUNTS, NOTHING]], names: 'many', finish: () => takePlaces(state) };
+  }
+
+  async #lay(names: readonly string[]): Promise<void> {
+    this.#laid = true;
+    for (let at = 0; at < names.length; at += NAMES_A_WRITE) {
+      const some = names.slice(at, at + NAMES_A_WRITE);
+      await this.#state.write(await keptWrites(this.#beliefs, some, NEXT, NOTHING));
+    }
+  }
 }
 
 async function keptWrites(
-  beliefs: Beliefs,
+  beliefs: ChangingBeliefs,
   names: readonly string[],
   prefix: string,
   none: Uint8Array | undefined,

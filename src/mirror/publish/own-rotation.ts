@@ -18,7 +18,7 @@ export interface NamedSuccessor {
   readonly at: number;
 }
 
-/** The last head that a key signed before its successor was alone. */
+/** The last head that a key signed and that names its successor. */
 export interface Farewell {
   readonly key: string;
   readonly size: number;
@@ -29,6 +29,9 @@ export interface Farewell {
 export interface OwnRotation {
   /** Before each record: what it names. From the end of the week on the log is signed by the next key alone. */
   next(): Promise<string | undefined>;
+  /** After each record: the old key may be gone with the next start. */
+  signed(): Promise<void>;
+  /** Of the keys that sign no more. */
   farewells(): readonly Farewell[];
 }
 
@@ -67,18 +70,24 @@ export async function openOwnRotation(
     return rotation;
   }
 
-  async function partFrom(key: string): Promise<void> {
+  const signs = (key: string): boolean => log.keys.some(({ text }) => text === key);
+
+  async function keepFarewell(): Promise<void> {
+    const { head } = log;
+    const announcement = head?.announcements[log.keys.findIndex(({ text }) => text === first)];
+    // A head from after the week would count nowhere.
+    if (first === undefined || second === undefined || head?.record.successor !== second) return;
+    if (announcement === undefined) return;
+    const bytes = Buffer.from(encodeAnnouncement(announcement)).toString('base64');
+    const farewell = { key: first, size: head.checkpoint.size, announcement: bytes };
+    farewells = [...farewells.filter(({ key }) => key !== first), farewell];
+    await state.putNote('farewells', farewells, true);
+  }
+
+  async function partFromFirst(): Promise<void> {
     const next = log.keys.find(({ text }) => text === second);
     if (next === undefined) return;
-    const { head } = log;
-    const announcement = head?.announcements[log.keys.findIndex(({ text }) => text === key)];
-    // A head from after the week would count nowhere.
-    if (head !== undefined && announcement !== undefined && head.record.successor === second) {
-      const bytes = Buffer.from(encodeAnnouncement(announcement)).toString('base64');
-      const farewell = { key, size: head.checkpoint.size, announcement: bytes };
-      farewells = [...farewells.filter((one) => one.key !== key), farewell];
-      await state.putNote('farewells', farewells, true);
-    }
+    await keepFarewell();
     log.signOnlyWith(next);
   }
 
@@ -88,7 +97,7 @@ export async function openOwnRotation(
       const known = named.findLast((one) => one.from === first && one.to === second);
       const rotation = known ?? (await begin(first, second));
       if (clock.now() < endOf(rotation)) return second;
-      if (log.keys.length > 1) await partFrom(first);
+      if (log.keys.length > 1) await partFromFirst();
       if (!told)
         note(
           `the change of ${log.origin} to its new key is done: start with --key and the new key's file from now on, and destroy the old key`,
@@ -96,7 +105,8 @@ export async function openOwnRotation(
       told = true;
       return undefined;
     },
-    farewells: () => farewells,
+    signed: keepFarewell,
+    farewells: () => farewells.filter(({ key }) => !signs(key)),
   };
 }
 

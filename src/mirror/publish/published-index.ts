@@ -51,7 +51,7 @@ export function createPublishedIndex(deps: {
       return log.size;
     },
     announcements(above = -1) {
-      const old = deps.farewells().filter(({ size }) => size > above && size < log.size);
+      const old = deps.farewells().filter(({ size }) => size > above && size <= log.size);
       const newest = log.size > above ? (log.head?.announcements.map(encodeAnnouncement) ?? []) : [];
       return [...old.map(({ announcement }) => Buffer.from(announcement, 'base64')), ...newest];
     },

@@ -145,6 +145,7 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
       urgent ||= wasUrgent;
       throw error;
     });
+    await rotation.signed();
     signedAt = clock.monotonic();
     const { count: names, complete, serial, observedAt, mapRoot } = head.record;
     const [size, stale] = [head.checkpoint.size, seen.stale.size];

@@ -3,13 +3,11 @@
  * small as they can be. A bin that is missing or damaged stays missing: the maps keep its leaf hash and can be mended.
  */
 import { setImmediate } from 'node:timers/promises';
-import { UnavailableError } from '../../core/errors.ts';
-import { EMPTY_BIN } from '../../core/index-map/index-bin.ts';
+import { EMPTY_BIN, EMPTY_LEAF } from '../../core/index-map/index-bin.ts';
 import { BINS } from '../../core/index-map/index-entry.ts';
 import { type LeafChanges, packedChanges } from '../../core/index-map/leaf-changes.ts';
 import { differingLeaves } from '../../core/index-map/leaf-scan.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
-import { limits } from '../../core/limits.ts';
 import type { StoredBin } from './base-file.ts';
 import type { NewBin } from './bin-shelf.ts';
 import { type Generation, keyOf } from './generation.ts';
@@ -102,40 +100,24 @@ function areAll(views: readonly CarriedView[], number: number, others: Buffer): 
   return true;
 }
 
-/** False: some are not here. */
+/** False: some are not here. All of them may be missing: one by one that would be 65,536 readings. */
 async function copyMissing(from: Generation, to: Generation, leaves: Buffer): Promise<boolean> {
-  let isWhole = true;
-  let waiting: NewBin[] = [];
-  let bytesWaiting = 0;
+  const lacking = Buffer.from(leaves);
   for (let number = 0; number < BINS; number++) {
     if (number % BINS_AT_ONCE === 0) await setImmediate();
-    const hash = leafAt(leaves, number);
-    if (to.count(number, hash) !== undefined) continue;
-    const count = from.count(number, hash);
-    const bytes = count === undefined ? undefined : await readIfHere(from, number, hash);
-    if (bytes === undefined || count === undefined) {
-      isWhole = false;
-      continue;
+    if (to.count(number, leafAt(leaves, number)) !== undefined) lacking.set(EMPTY_LEAF, number * HASH_BYTES);
+  }
+  let isWhole = true;
+  for await (const piece of from.walk(lacking)) {
+    const found: NewBin[] = [];
+    for (const { number, bytes } of piece) {
+      if (EMPTY_LEAF.equals(leafAt(lacking, number))) continue;
+      const hash = leafAt(leaves, number);
+      const count = from.count(number, hash);
+      if (bytes === undefined || count === undefined) isWhole = false;
+      else found.push({ number, bytes, hash, count });
     }
-    waiting.push({ number, bytes, hash, count });
-    bytesWaiting += bytes.length;
-    if (bytesWaiting < limits.indexMap.readAhead) continue;
-    await to.put(waiting);
-    [waiting, bytesWaiting] = [[], 0];
+    await to.put(found);
   }
-  await to.put(waiting);
   return isWhole;
-}
-
-async function readIfHere(
-  generation: Generation,
-  number: number,
-  hash: Buffer,
-): Promise<Uint8Array | undefined> {
-  try {
-    return await generation.read(number, hash);
-  } catch (error) {
-    if (error instanceof UnavailableError) return undefined;
-    throw error;
-  }
 }

@@ -86,16 +86,18 @@ export class Generation {
     for (let first = 0; first < BINS;) {
       const places = new Map<number, Place>();
       let size = 0;
+      let isBased = false;
       let next = first;
       for (; next < BINS && next < first + PIECE_BINS; next++) {
         const hash = leafAt(leaves, next);
-        const place =
-          EMPTY_LEAF.equals(hash) || this.base.isLeaf(next, hash) ? undefined : this.#places.get(keyOf(hash));
+        const [isEmpty, inBase] = [EMPTY_LEAF.equals(hash), this.base.isLeaf(next, hash)];
+        const place = isEmpty || inBase ? undefined : this.#places.get(keyOf(hash));
+        isBased ||= inBase && !isEmpty;
         size += place?.length ?? 0;
         if (next > first && (size > PIECE || this.base.bytesOf(first, next + 1) > PIECE)) break;
         if (place !== undefined) places.set(next, place);
       }
-      const based = await this.base.readRange(first, next, room);
+      const based = isBased ? await this.base.readRange(first, next, room) : [];
       const overlaid = await this.#readPlaces([...places.values()], overlayRoom);
       const piece: WalkedBin[] = [];
       for (let number = first; number < next; number++) {

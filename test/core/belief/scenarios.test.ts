@@ -202,6 +202,16 @@ test("naming another publisher's key as successor does not let that one vote twi
   assert.equal(slots.successorIn('b'), undefined);
 });
 
+test('a slot that changes its key all the time is followed through 64 successors, and no further', () => {
+  const slots = new KeySlots(['a0', 'b']);
+  const names = Array.from({ length: 65 }, (_, at) => {
+    return slots.name({ key: `a${at}`, successor: `a${at + 1}`, at });
+  });
+  assert.deepEqual([names.lastIndexOf('named'), names[64]], [63, 'too-many']);
+  assert.equal(slots.slotOf('a65'), undefined);
+  assert.equal(slots.name({ key: 'b', successor: 'b1', at: 1 }), 'named');
+});
+
 test('after a rotation both keys sign for 7 days, then the new one; a back-dated record makes nothing young', () => {
   const slots = new KeySlots(['a']);
   slots.name({ key: 'a', successor: 'a2', at: 1000 });

@@ -37,6 +37,7 @@ export interface HeadDouble extends IndexHead {
   onReading: (project: ProjectName, reading: Candidate, observedAt: number) => void;
   list: { name: ProjectName; serial: number }[];
   observed: number | undefined;
+  changes: number;
 }
 
 export function createHeadDouble(clock: FakeClock): HeadDouble {
@@ -48,6 +49,8 @@ export function createHeadDouble(clock: FakeClock): HeadDouble {
     readings: [],
     list: [],
     observed: clock.now(),
+    changes: 0,
+    policyChanges: () => head.changes,
     onReading: () => undefined,
     put(project, belief) {
       beliefs.set(project, belief);

@@ -314,6 +314,33 @@ test('the page before stands in, with its own age, for a minute while its succes
   assert.equal(found.served.serial, '8');
 });
 
+test('a page that was believed under another policy stands in for nothing, also where it comes in the middle of the change', async () => {
+  const node = createBelievedNode();
+  const before = somePage(node.clock, { serial: 7 });
+  const after = somePage(node.clock, { serial: 8, files: [] });
+  await node.hold(before);
+  node.believe(before);
+  isPage(await node.project(foo));
+  assert.ok(node.freshProject(foo));
+  node.head.changes++;
+  assert.equal(node.freshProject(foo), undefined);
+  node.believe(after);
+  const { value } = await timed(node.clock, node.project(foo));
+  assert.equal(value.kind, 'unknown', 'its successor cannot be had');
+  // Believed before the change, read after it.
+  node.believe(before);
+  const { believe } = node.head;
+  node.head.believe = async (...asked) => {
+    const belief = await believe(...asked);
+    node.head.changes++;
+    return belief;
+  };
+  assert.equal((await timed(node.clock, node.project(foo))).value.kind, 'unknown');
+  node.head.believe = believe;
+  assert.equal(node.freshProject(foo), undefined, 'nor is it kept');
+  isPage(await node.project(foo));
+});
+
 test('files that are asked for without their page do not keep a replaced page alive', async () => {
   const node = createBelievedNode();
   const old = somePage(node.clock, { serial: 7 });

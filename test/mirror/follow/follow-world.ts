@@ -6,7 +6,11 @@ import type { Policy } from '../../../src/core/log/policy.ts';
 import { parseProjectName } from '../../../src/core/project-name.ts';
 import { createIndexAnswers } from '../../../src/mirror/follow/answer-index.ts';
 import { createMemoryFollowStates, type FollowStates } from '../../../src/mirror/follow/follow-state.ts';
-import { createFollower, type Follower, type FollowerOptions } from '../../../src/mirror/follow/follower.ts';
+import {
+  type ChangingFollower,
+  createChangingFollower,
+} from '../../../src/mirror/follow/changing-follower.ts';
+import type { FollowerOptions } from '../../../src/mirror/follow/follower.ts';
 import type { IndexBelief } from '../../../src/mirror/follow/index-head.ts';
 import type { IndexChannel, IndexHandler } from '../../../src/network/index-channel.ts';
 import { createMemoryWorld, type MemoryNode } from '../../../src/network/memory-peer-network.ts';
@@ -18,7 +22,7 @@ import { createPublisherDouble, type PublisherDouble, type Says, UPSTREAM } from
 
 export interface TestFollower {
   readonly peerId: string;
-  readonly follower: Follower;
+  readonly follower: ChangingFollower;
   readonly facts: FactEmitter;
   readonly told: { readonly name: FactName; readonly fact: Facts[FactName] }[];
   readonly maps: IndexMaps;
@@ -123,7 +127,7 @@ export function createFollowWorld() {
       const maps = setup.maps ?? createMemoryIndexMaps();
       const states = setup.states ?? createMemoryFollowStates();
       const randomness = { bytes: (length: number) => new Uint8Array(length), float: () => 0.5 };
-      const follower = await createFollower(
+      const follower = await createChangingFollower(
         { clock, randomness, facts, channel: network.index, maps, states, own: setup.own?.source },
         { policy, upstream: UPSTREAM, ...setup.options },
       );

@@ -9,7 +9,12 @@ import {
   createMemoryFollowStates,
   type FollowState,
 } from '../../../src/mirror/follow/follow-state.ts';
-import { prepareBeliefs, readBeliefs } from '../../../src/mirror/follow/written-beliefs.ts';
+import {
+  type ChangingBeliefs,
+  readBeliefs,
+  readNames,
+  WrittenChange,
+} from '../../../src/mirror/follow/written-beliefs.ts';
 import { openLevel } from '../../../src/store/open-level.ts';
 import { temporaryFolder } from '../../support/disk-store.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
@@ -31,18 +36,42 @@ function believing(serial: number, some: boolean): Beliefs {
 }
 
 async function write(state: FollowState, beliefs: Beliefs): Promise<number> {
-  const { writes, finish } = await prepareBeliefs(state, beliefs, NAMES);
+  const changing = inThree(beliefs);
+  const change = new WrittenChange(state, changing);
+  await change.lay();
+  changing.turn();
+  await change.lay();
+  changing.turn();
+  const { writes, finish } = await change.prepare();
   await state.write([['head', HEAD], ...writes]);
   await finish();
   return writes.length;
 }
 
+/** A change of all names that goes on in three steps, the last a small one. */
+function inThree(beliefs: Beliefs): ChangingBeliefs & { turn(): void } {
+  const steps = [NAMES.length, NAMES.length - 100];
+  let [taken, changed] = [0, 3000];
+  return {
+    get changed() {
+      return changed - taken;
+    },
+    takeChanged: () => NAMES.slice(taken, (taken = changed)),
+    turn: () => void (changed = steps.pop() ?? changed),
+    keptName: (name) => beliefs.keptName(name),
+    keptBases: () => beliefs.keptBases(),
+    excludedSlots: () => beliefs.excludedSlots(),
+  };
+}
+
 /** What is read, and what stands beside it. */
 async function held(state: FollowState): Promise<{ names: unknown; head: boolean; left: number }> {
-  const { names } = await readBeliefs(state, everything);
+  await readBeliefs(state, everything);
+  const names = new Map<string, unknown>();
+  for await (const some of readNames(state)) for (const [name, kept] of some) names.set(name, kept);
   let left = 0;
   for await (const _ of state.entries('next')) left++;
-  return { names: new Map(names), head: (await state.get('head')) !== undefined, left };
+  return { names, head: (await state.get('head')) !== undefined, left };
 }
 
 function breaking(state: FollowState, after: number): FollowState {

@@ -160,6 +160,22 @@ describe('a publisher that changes its key', () => {
     );
   });
 
+  it('that is restarted with the next key alone gives out the old one’s last head all the same', async () => {
+    await using world = await imported();
+    await restart(world, world.signer, next);
+    await world.run(3 * MINUTE);
+    const { size } = logOf(world).log;
+    await restart(world, next);
+    for (const minutes of [0, 2]) {
+      await world.run(minutes * MINUTE);
+      const [farewell, ...newest] = world.publisher.index.announcements();
+      const old = verifyAnnouncement(farewell ?? new Uint8Array(), [world.signer.key]);
+      assert.equal(old.checkpoint.size, size);
+      assert.equal('successor' in old.record && old.record.successor, next.key.text);
+      assert.equal(newest.length, 1);
+    }
+  });
+
   it('is refused what would make its word worthless, or prove misconduct', async () => {
     await using world = await imported();
     await restart(world, world.signer, next);
