@@ -6,7 +6,7 @@ import { ConfigurationError } from '../core/errors.ts';
 import { urlHost } from '../core/url-host.ts';
 import { addConfigOptions, configFromOptions } from './config-options.ts';
 import { readNodeFile } from '../node-file.ts';
-import { printJson, printLine } from './output.ts';
+import { printJson, printLine, printNote } from './output.ts';
 
 /** What clients read. Poetry has no variable for its index: `poetry source add --priority=primary fondue URL`. */
 function clientVariables(gateway: string): Record<string, string> {
@@ -26,10 +26,15 @@ async function gatewayUrl(
   own: readonly string[],
 ): Promise<string> {
   const config = configFromOptions(options, own);
+  const { host, port } = config.gateway;
+  const url = `http://${urlHost(host)}:${port}`;
+  // Who names a gateway means that one, whatever runs here.
+  if (options['gateway'] !== undefined) return url;
   const running = await readNodeFile(config.dataDir);
   if (running !== undefined) return running.gateway;
-  const { host, port } = config.gateway;
-  return `http://${urlHost(host)}:${port}`;
+  // On standard error: `eval "$(fondue env)"` reads the other.
+  printNote(`fondue: no node runs on ${config.dataDir}; taking ${url}. "fondue up" starts one`);
+  return url;
 }
 
 export function addEnvCommands(program: Command): void {
@@ -82,7 +87,9 @@ async function runChild(
         reject(
           new ConfigurationError(
             'environment',
-            `${file} cannot be run: ${error.message}`,
+            (error as NodeJS.ErrnoException).code === 'ENOENT'
+              ? `there is no program ${file}`
+              : `${file} cannot be run: ${error.message}`,
             'check the command',
             {
               cause: error,

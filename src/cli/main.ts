@@ -1,7 +1,7 @@
 /** The program `fondue`: one file a command beside this one. Exit codes: 0 done, 1 not done, 2 wrong usage. */
 import { Command, CommanderError } from 'commander';
 import { ConfigurationError } from '../core/errors.ts';
-import { exitCodes, reportFailure } from './output.ts';
+import { exitCodes, guardOutputs, reportFailure } from './output.ts';
 import { readPackageVersion } from './package-version.ts';
 
 type Add = (program: Command) => unknown;
@@ -22,6 +22,7 @@ const groups: readonly { readonly names: readonly string[]; readonly load: () =>
 ];
 
 export async function main(args: readonly string[]): Promise<void> {
+  guardOutputs();
   const program = new Command('fondue')
     .description(
       'a peer-to-peer mirror of PyPI: pip, uv, Poetry and PDM use it through a gateway on localhost',
@@ -30,6 +31,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .enablePositionalOptions()
     .exitOverride()
     .showSuggestionAfterError()
+    .showHelpAfterError('(add --help to see how)')
     .addHelpText('after', '\nExample:\n  fondue up');
   const wanted = groups.filter(({ names }) => names.includes(args[0] ?? ''));
   const adding = await Promise.all((wanted.length > 0 ? wanted : groups).map(({ load }) => load()));
@@ -49,5 +51,6 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 function usageError(error: CommanderError): ConfigurationError {
-  return new ConfigurationError('usage', error.message, 'see "fondue --help"', { cause: error });
+  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  return new ConfigurationError('usage', message, 'add --help to see how', { cause: error });
 }

@@ -15,6 +15,22 @@ export function printNote(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** `1 file`, `2 files`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A reader that leaves early (`fondue status | head -1`) is no failure; a full disk behind `>` is one. */
+export function guardOutputs(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return;
+    printNote(`fondue: standard output cannot be written: ${error.message}`);
+    process.exitCode = exitCodes.failed;
+  });
+  // There is nowhere left to say it; a node whose log has no reader any more goes on.
+  process.stderr.on('error', () => undefined);
+}
+
 /** Tells of a failure and returns the exit code that fits it. */
 export function reportFailure(error: unknown, json: boolean): number {
   const code = error instanceof FondueError ? error.code : 'INTERNAL';

@@ -6,7 +6,7 @@ import type { NodeStatus } from '../mirror/status.ts';
 import { callAdmin } from './admin-client.ts';
 import { addConfigOptions, configFromOptions } from './config-options.ts';
 import { readNodeFile } from '../node-file.ts';
-import { printJson, printLine, styles } from './output.ts';
+import { counted, printJson, printLine, styles } from './output.ts';
 
 export function addStatusCommand(program: Command): void {
   const command = program
@@ -32,7 +32,7 @@ function describeStatus(status: NodeStatus): string {
   const age = index.oldestPageAgeSeconds;
   const rows: [string, string][] = [
     ['gateway', `${status.gateway}/simple/`],
-    ['peer', status.peerId],
+    ...(status.peerId === '' ? [] : [['peer', status.peerId] satisfies [string, string]]),
     // What another node takes as --bootstrap.
     ...status.multiaddrs.map((address): [string, string] => ['address', address]),
     ['up for', formatDuration(status.uptimeSeconds * 1000)],
@@ -42,18 +42,24 @@ function describeStatus(status: NodeStatus): string {
     ],
     [
       'index',
-      `${index.pages} pages${age === null ? '' : `, the oldest read ${formatDuration(age * 1000)} ago`}`,
+      `${counted(index.pages, 'page')}${age === null ? '' : `, the oldest read ${formatDuration(age * 1000)} ago`}`,
     ],
-    ['store', `${store.blobs} files, ${formatBytes(store.bytes)} of ${formatBytes(store.quotaBytes)}`],
+    [
+      'store',
+      `${counted(store.blobs, 'file')}, ${formatBytes(store.bytes)} of ${formatBytes(store.quotaBytes)}`,
+    ],
     [
       'served',
-      `${served.requests} requests: ${formatBytes(served.bytes.disk)} from disk, ` +
+      `${counted(served.requests, 'request')}: ${formatBytes(served.bytes.disk)} from disk, ` +
         `${formatBytes(served.bytes.peer)} from peers, ${formatBytes(served.bytes.upstream)} from the upstream`,
     ],
-    ['fetched', `${fetched.blobs.peer} files from peers, ${fetched.blobs.upstream} from the upstream`],
+    [
+      'fetched',
+      `${counted(fetched.blobs.peer, 'file')} from peers, ${fetched.blobs.upstream} from the upstream`,
+    ],
     [
       'network',
-      `${network.state}: ${network.connections} peers, ${formatBytes(network.uploadedBytes)} given`,
+      `${network.state}: ${counted(network.connections, 'peer')}, ${formatBytes(network.uploadedBytes)} given`,
     ],
     ...network.banned.map((ban): [string, string] => [
       'banned',

@@ -105,9 +105,9 @@ function isPypi({ config }: FondueNode): boolean {
 }
 
 /** What becomes of the files of an upstream that may be nobody else's business. */
-function sharing({ config }: FondueNode): string {
+function sharing({ config, peerId }: FondueNode): string {
   const { upstream, privateUpstream, upstreamCredentials } = config;
-  if (config.share === 'none') return `Files of ${upstream} are shared with nobody.`;
+  if (config.share === 'none' || peerId === '') return `Files of ${upstream} are shared with nobody.`;
   if (!privateUpstream)
     return `Files of ${upstream} are shared with peers${config.share === 'lan' ? ' on this network' : ''}; --private-upstream keeps them here.`;
   const cure =

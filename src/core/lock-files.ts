@@ -113,7 +113,7 @@ export function readRequirement(specifier: string): WantedFile {
   const [first] = wanted;
   if (first !== undefined) return first;
   throw unreadable(
-    notes[0] ?? `"${specifier}" names nothing`,
+    notes[0]?.replace('": ', '" ').replace(' and is left out', '') ?? `"${specifier}" names nothing`,
     'give a name (foo), a pinned release (foo==1.0), a lock file, or a SHA-256',
   );
 }

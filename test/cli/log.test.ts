@@ -33,3 +33,25 @@ for (const json of [true, false]) {
     assert.match(logged('info', json), /the disk is full[^]*for your information/);
   });
 }
+
+test('an upstream that answers is news, one that does not is a warning', () => {
+  const lines: { level: number; msg: string }[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _, done) {
+      lines.push(JSON.parse(chunk.toString()) as (typeof lines)[number]);
+      done();
+    },
+  });
+  const facts = createFactEmitter();
+  logFacts('info', true, stream as unknown as NodeJS.WriteStream).listen(facts);
+  facts.emit('upstream:changed', { state: 'ok', error: undefined });
+  facts.emit('upstream:changed', { state: 'unreachable', error: 'refused' });
+  const [info, warn] = [30, 40];
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [
+      [info, 'the upstream answers'],
+      [warn, 'the upstream does not answer: refused'],
+    ],
+  );
+});

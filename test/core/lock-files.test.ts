@@ -136,6 +136,10 @@ test('one specifier: a name, a pin, or an error that says what to give', () => {
   }
 });
 
+test('an error about one specifier speaks of it, and of nothing that goes on without it', () => {
+  assert.throws(() => readRequirement('foo=1.0'), { message: '"foo=1.0" is not pinned with ==' });
+});
+
 test('what is no lock file, or broken, is an error with its place', () => {
   assert.throws(() => readLockFile('uv.lock', 'version = 1\n[[package]\n'), /uv\.lock, line 2/);
   assert.throws(() => readLockFile('pyproject.toml', '[project]\nname = "x"\n'), /not a lock file/);
