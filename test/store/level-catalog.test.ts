@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Digest } from '../../src/core/digest.ts';
 import { ConfigurationError } from '../../src/core/errors.ts';
 import { createFactEmitter, type FactEmitter } from '../../src/core/facts.ts';
 import { parseProjectName } from '../../src/core/project-name.ts';
@@ -72,6 +73,120 @@ test('what was put is there after a restart; absences older than a day are not',
   await using opened = await openIn(folder.path, clock);
   assert.equal(await opened.catalog.page(parseProjectName('gone')), undefined);
   assert.equal((await opened.catalog.page(flask))?.kind, 'page');
+});
+
+/** A catalog whose reads and writes of the database can be seen and held up. */
+async function watched(db: LevelDatabase) {
+  const seen = { reads: 0, writes: [] as string[][] };
+  let before = Promise.resolve();
+  const watching: LevelDatabase = {
+    ...db,
+    get(table, key) {
+      seen.reads++;
+      return db.get(table, key);
+    },
+    async write(writes, options) {
+      seen.writes.push(writes.map(({ table, key }) => `${table} ${Buffer.from(key).toString()}`));
+      await before;
+      return db.write(writes, options);
+    },
+  };
+  const catalog = await createLevelCatalog(watching, { clock: createFakeClock() });
+  seen.writes.length = 0;
+  return { catalog, seen, holdUp: (until: Promise<void>): void => void (before = until) };
+}
+
+const wheel = 'a'.repeat(64) as Digest;
+
+test('what the catalog cannot have is not asked of the disk; what it has is found, after a restart too', async () => {
+  await using folder = await temporaryFolder();
+  const gone = parseProjectName('gone');
+  const other = 'b'.repeat(64) as Digest;
+  {
+    await using opened = await openIn(folder.path);
+    const { catalog, seen } = await watched(opened.db);
+    assert.equal(await catalog.page(flask), undefined);
+    assert.equal(await catalog.document('marks', 'flask'), undefined);
+    assert.equal(await catalog.wheelMetadata(wheel), undefined);
+    assert.equal(seen.reads, 0);
+    await catalog.putPage(gone, { kind: 'absent', observedAt: createFakeClock().now() });
+    await catalog.putDocument('marks', 'flask', { made: 1 });
+    await catalog.putWheelMetadata(wheel, 'none');
+    assert.equal((await catalog.page(gone))?.kind, 'absent');
+    assert.deepEqual(await catalog.document('marks', 'flask'), { made: 1 });
+    assert.equal(await catalog.wheelMetadata(wheel), 'none');
+  }
+  await using opened = await openIn(folder.path);
+  const { catalog, seen } = await watched(opened.db);
+  assert.equal((await catalog.page(gone))?.kind, 'absent');
+  assert.deepEqual(await catalog.document('marks', 'flask'), { made: 1 });
+  assert.equal(await catalog.wheelMetadata(wheel), 'none');
+  const { reads } = seen;
+  assert.equal(await catalog.page(flask), undefined);
+  assert.equal(await catalog.document('marks', 'click'), undefined);
+  assert.equal(await catalog.wheelMetadata(other), undefined);
+  assert.equal(seen.reads, reads);
+});
+
+test('pages that come while one is being written are written together', async () => {
+  await using folder = await temporaryFolder();
+  await using opened = await openIn(folder.path);
+  const { catalog, seen, holdUp } = await watched(opened.db);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  holdUp(promise);
+  const names = ['first', 'second', 'third'].map(parseProjectName);
+  const put = [catalog.putPage(names[0]!, keptPage(1))];
+  await new Promise(setImmediate);
+  put.push(...names.slice(1).map((name, at) => catalog.putPage(name, keptPage(at + 2))));
+  await new Promise(setImmediate);
+  assert.deepEqual(seen.writes, [['g first', 'y first']]);
+  resolve();
+  await Promise.all(put);
+  assert.deepEqual(seen.writes.slice(1), [['g second', 'y second', 'g third', 'y third']]);
+  assert.equal(catalog.totals().pages, 3);
+  assert.equal((await catalog.page(names[2]!))?.observedAt, 3);
+});
+
+test('a page does not wait in one write with many megabytes of others', async () => {
+  await using folder = await temporaryFolder();
+  await using opened = await openIn(folder.path);
+  const { catalog, seen } = await watched(opened.db);
+  const big = Buffer.alloc(1024 * 1024, 'big');
+  const names = ['one', 'two', 'three'].map(parseProjectName);
+  await Promise.all(names.map((name, at) => catalog.putPage(name, keptPage(at, at === 2 ? undefined : big))));
+  assert.deepEqual(
+    seen.writes.map((keys) => keys.filter((key) => key.startsWith('g'))),
+    [['g one'], ['g two'], ['g three']],
+  );
+});
+
+test('what is put and deleted and put again at once is there, with its own body', async () => {
+  await using folder = await temporaryFolder();
+  const [one, two] = [Buffer.from('one'), Buffer.from('two')];
+  {
+    await using opened = await openIn(folder.path);
+    const { catalog } = opened;
+    await catalog.putPage(flask, keptPage(1, one));
+    await Promise.all([
+      // The last has the body that is kept before all of them.
+      catalog.putPage(flask, keptPage(2, two)),
+      catalog.putPage(flask, keptPage(3, one)),
+    ]);
+    assert.deepEqual(await catalog.page(flask), { ...keptPage(3, one), body: one });
+    await Promise.all([
+      catalog.putPage(flask, keptPage(4, one)),
+      catalog.deletePage(flask),
+      catalog.putPage(flask, keptPage(5, one)),
+    ]);
+    assert.equal((await catalog.page(flask))?.observedAt, 5);
+    await Promise.all([
+      catalog.putPage(flask, keptPage(6, two)),
+      catalog.putPage(flask, { kind: 'absent', observedAt: createFakeClock().now() }),
+      catalog.putPage(flask, keptPage(7, two)),
+    ]);
+  }
+  await using opened = await openIn(folder.path);
+  assert.deepEqual(await opened.catalog.page(flask), { ...keptPage(7, two), body: two });
 });
 
 test('a revalidated page costs no second copy of its body', async () => {
