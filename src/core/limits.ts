@@ -690,8 +690,8 @@ export const limits = {
     hashSlice: MiB,
     /** A partial's log has one proof each so many bytes; its lines are written so many at once, or after this time. A kill costs no more. */
     partialSegment: MiB,
-    partialLogLines: 8,
-    partialLogEvery: 0.25 * second,
+    partialLogLines: 4,
+    partialLogEvery: 0.1 * second,
     partialSweep: 10 * minute,
     /** A partial that will be no larger is gathered in memory, as long as all of those take no more than this. */
     gatherMost: 256 * KiB,

@@ -66,7 +66,8 @@ export async function openGround(deps: GroundDeps, request: GroundRequest): Prom
   let window = 0;
   if (request.passThrough) passing = await openWindow(undefined);
   else partial = await store.openPartial(digest, { size });
-  const room = memory.take(limits.fetch.freshRoom) ? limits.fetch.freshRoom : 0;
+  const wantedRoom = Math.min(limits.fetch.freshRoom, size ?? Infinity);
+  const room = memory.take(wantedRoom) ? wantedRoom : 0;
   const fresh = new FreshBytes(partial?.length ?? 0, room);
   let failure: unknown;
   let queue: Promise<void> = Promise.resolve();

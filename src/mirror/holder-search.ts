@@ -51,6 +51,7 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
   const candidates = createCandidates(deps.randomness);
   const controller = new AbortController();
   const { signal } = controller;
+  const begunAt = clock.monotonic();
   let round = 0;
   let asked = -1;
   let found = -1;
@@ -143,7 +144,10 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
       if (signal.aborted || deps.reach() === 'none') return;
       if (asked < round) ask();
       if (asking || found >= round || deps.reach() !== 'all') return;
-      if (candidates.usable(clock.monotonic(), true).length > 0) return;
+      const now = clock.monotonic();
+      if (candidates.usable(now, true).length > 0) return;
+      // Who gives it is mostly done before others are found: walks for 64 KB files cost four times what the files did.
+      if (candidates.giving && now - begunAt < limits.race.upstreamStart) return;
       const size = deps.size();
       if (deps.upstreamTrouble() || (size !== undefined && size >= limits.race.routedMinBytes)) find();
     },

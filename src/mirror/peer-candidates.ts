@@ -18,6 +18,8 @@ export interface Candidates {
   /** While its bytes come it is not chosen again. */
   using(peerId: string, inUse: boolean): void;
   usable(now: number, proven: boolean): Holder[];
+  /** A proven one's bytes come. */
+  readonly giving: boolean;
   /** The best first: LAN, then goodput and load, the better of two at random; at most `count`. */
   pick(now: number, proven: boolean, count: number): Holder[];
   has(peerId: string): boolean;
@@ -63,6 +65,9 @@ export function createCandidates(randomness: Randomness): Candidates {
       } else inUse.delete(peerId);
     },
     usable,
+    get giving() {
+      return [...inUse].some((peerId) => holders.get(peerId)?.proven === true);
+    },
     pick(now, proven, count) {
       const pool = usable(now, proven);
       const picked: Holder[] = [];

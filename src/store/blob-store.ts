@@ -40,6 +40,8 @@ export interface ByteSource extends AsyncDisposable {
 export interface BlobReader extends ByteSource {
   readonly digest: Digest;
   readonly size: number;
+  /** Of the open file, where there is one; it stays open until this reader is disposed of. Who reads through it checks for itself. */
+  readonly descriptor?: number | undefined;
 }
 
 /** Who sent a range of a partial: a URL, or `peer:<id>`. [start, end) in bytes. */

@@ -241,6 +241,7 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
     return {
       digest,
       size,
+      descriptor: shared.file.fd,
       async read(target, offset, options) {
         options?.signal?.throwIfAborted();
         if (!open) throw new Error(`the reader of ${digest} is closed`);

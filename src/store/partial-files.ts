@@ -2,7 +2,6 @@
  * The two files of a partial: its bytes and the log of who sent them. Knows nothing of quotas or commits. Calls must not
  * overlap, except `read`.
  */
-import { crc32 } from 'node:zlib';
 import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
 import { limits } from '../core/limits.ts';
@@ -48,10 +47,10 @@ export class PartialFiles implements PartialContent {
   #segments: Segment[] = [];
   /** Lines of the log that are on disk; -1 when the log must be written anew. */
   #logged = -1;
+  /** When lines were written last, monotonic ms. */
+  #loggedAt = -Infinity;
   /** There may be a log file. */
   #logFile: boolean;
-  /** CRC of the bytes after the last segment. */
-  #openCrc = 0;
   #hasher: Hasher;
 
   private constructor(digest: Digest, file: FileHandle, deps: PartialFilesDeps, logFile: boolean) {
@@ -90,17 +89,16 @@ export class PartialFiles implements PartialContent {
 
   async append(bytes: Uint8Array, source: string): Promise<void> {
     const last = this.sent.at(-1);
-    if (last !== undefined && last.source !== source) this.#closeSegment();
+    if (last !== undefined && last.source !== source) await this.#closeSegment();
     for (let done = 0; done < bytes.length;) {
       const { bytesWritten } = await this.file.write(bytes, done, bytes.length - done, this.#length);
       const written = bytes.subarray(done, done + bytesWritten);
-      this.#openCrc = crc32(written, this.#openCrc);
       await this.#hasher.update(written);
       extendRanges(this.sent, bytesWritten, source);
       this.#length += bytesWritten;
       done += bytesWritten;
     }
-    if (this.#length - this.#segmentsEnd() >= limits.store.partialSegment) this.#closeSegment();
+    if (this.#length - this.#segmentsEnd() >= limits.store.partialSegment) await this.#closeSegment();
     await this.#appendToLog();
   }
 
@@ -112,7 +110,7 @@ export class PartialFiles implements PartialContent {
 
   /** Reads all that stays, for its hash. */
   async truncate(length: number): Promise<void> {
-    this.#closeSegment();
+    await this.#closeSegment();
     const kept = clipRanges(this.#segments, length) as Segment[];
     const cut = kept.at(-1);
     await this.#restore(kept, cut !== undefined && cut.end !== this.#segments[kept.length - 1]!.end);
@@ -134,7 +132,7 @@ export class PartialFiles implements PartialContent {
   }
 
   async writeLog(): Promise<void> {
-    this.#closeSegment();
+    await this.#closeSegment();
     if (this.#logged === this.#segments.length) return;
     const { fileSystem, layout } = this.#deps;
     const path = layout.sent(this.#digest);
@@ -145,6 +143,7 @@ export class PartialFiles implements PartialContent {
     await fileSystem.writeFile(`${path}.new`, formatSegments(this.#segments), { mode: 0o600 });
     await fileSystem.rename(`${path}.new`, path);
     this.#logged = this.#segments.length;
+    this.#loggedAt = this.#deps.clock.monotonic();
   }
 
   async removeLog(): Promise<void> {
@@ -159,17 +158,20 @@ export class PartialFiles implements PartialContent {
     return this.#segments.at(-1)?.end ?? 0;
   }
 
-  #closeSegment(): void {
+  async #closeSegment(): Promise<void> {
     const start = this.#segmentsEnd();
     const source = this.sent.at(-1)?.source;
     if (source === undefined || start === this.#length) return;
-    this.#segments.push({ start, end: this.#length, crc: this.#openCrc, at: this.#deps.clock.now(), source });
-    this.#openCrc = 0;
+    const proof = await this.#hasher.digest();
+    this.#segments.push({ start, end: this.#length, proof, at: this.#deps.clock.now(), source });
   }
 
   /** A log that cannot be written costs the resumption after a crash, not the transfer. */
   async #appendToLog(): Promise<void> {
-    if (this.#logged === this.#segments.length || (this.#logged < 0 && this.#segments.length === 0)) return;
+    const waiting = this.#segments.length - Math.max(0, this.#logged);
+    if (waiting === 0) return;
+    const { partialLogLines, partialLogEvery } = limits.store;
+    if (waiting < partialLogLines && this.#deps.clock.monotonic() - this.#loggedAt < partialLogEvery) return;
     try {
       if (this.#logged < 0) {
         await this.writeLog();
@@ -178,33 +180,36 @@ export class PartialFiles implements PartialContent {
       const lines = formatSegments(this.#segments.slice(this.#logged));
       await this.#deps.fileSystem.writeFile(this.#deps.layout.sent(this.#digest), lines, { flag: 'a' });
       this.#logged = this.#segments.length;
+      this.#loggedAt = this.#deps.clock.monotonic();
     } catch {
       this.#logged = -1;
     }
   }
 
-  /** Hashes the file anew as far as `segments` are right. The last one's CRC is made anew when it was cut. */
+  /** Hashes the file anew as far as `segments` are right. The last one's proof is made anew when it was cut. */
   async #restore(segments: readonly Segment[], lastWasCut = false): Promise<void> {
     this.#hasher = this.#deps.createHasher();
     this.#segments = [];
     this.sent = [];
     this.#length = 0;
-    this.#openCrc = 0;
     this.#logged = -1;
     for (const [i, segment] of segments.entries()) {
-      let crc = 0;
-      // A wrong segment would spoil the hash: look before hashing.
-      const end = await feedRange(this.file, segment, (bytes) => {
-        crc = crc32(bytes, crc);
-      });
-      if (end !== segment.end) return;
+      const { start, end, source } = segment;
+      const reached = await feedRange(this.file, segment, (bytes) => this.#hasher.update(bytes));
+      const proof = await this.#hasher.digest();
       const cut = lastWasCut && i === segments.length - 1;
-      if (!cut && crc !== segment.crc) return;
-      await feedRange(this.file, segment, (bytes) => this.#hasher.update(bytes));
-      this.#segments.push({ ...segment, crc });
-      extendRanges(this.sent, segment.end - segment.start, segment.source);
-      this.#length = segment.end;
+      if (reached !== end || (!cut && proof !== segment.proof)) return this.#hashAgain();
+      this.#segments.push({ ...segment, proof });
+      extendRanges(this.sent, end - start, source);
+      this.#length = end;
     }
+  }
+
+  /** Without what a wrong segment brought. */
+  async #hashAgain(): Promise<void> {
+    this.#hasher = this.#deps.createHasher();
+    const range = { start: 0, end: this.#length };
+    await feedRange(this.file, range, (bytes) => this.#hasher.update(bytes));
   }
 }
 

@@ -121,6 +121,19 @@ test('with the upstream healthy, providers are looked up from 1 MiB on only', as
   assert.equal(found, 1);
 });
 
+test('with the upstream down, providers are looked up only when a connected peer does not bring it soon', async () => {
+  await using node = createFileNode({ offline: true });
+  node.peer('quick', whole);
+  node.peer('slow', big, { behaviour: { rate: MiB } });
+  let found = 0;
+  const find = node.network.find.bind(node.network);
+  node.network.find = (digest, options) => (found++, find(digest, options));
+  same((await node.get(refOf(whole))).bytes, whole);
+  assert.equal(found, 0);
+  same((await node.get(refOf(big))).bytes, big);
+  assert.equal(found, 1);
+});
+
 test('garbage of a stranger reaches no reader: the upstream serves, the stranger is banned', async () => {
   await using node = createFileNode({ script: { bytes: whole, latency: 200, rate: 2 * MiB } });
   node.peer('liar', whole, { stranger: true, behaviour: { wrongBytes: true } });

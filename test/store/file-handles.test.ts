@@ -1,6 +1,7 @@
 /** Open files are few however many read, and running out of them costs one request, not the store. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readSync } from 'node:fs';
 import { test } from 'node:test';
 import { UnavailableError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
@@ -24,6 +25,22 @@ test('a hundred readers of a blob share one file', async () => {
   await Promise.all(readers.map((reader) => reader![Symbol.asyncDispose]()));
   await opened[Symbol.asyncDispose]();
   assert.equal(faults.openFiles, 0, 'all are closed with the store');
+});
+
+test("a reader tells its file's descriptor, which stays open until its reader is disposed of, whoever has the blob deleted", async () => {
+  await using folder = await temporaryFolder();
+  await using opened = await openStoreIn(folder.path);
+  const bytes = randomBytes(3000);
+  const digest = await putBlob(opened.store, bytes);
+  const reader = await opened.store.open(digest);
+  assert.ok(reader?.descriptor !== undefined);
+  await opened.store.delete(digest);
+  const target = Buffer.alloc(4000);
+  assert.equal(readSync(reader.descriptor, target, 0, 4000, 0), 3000);
+  assert.ok(target.subarray(0, 3000).equals(bytes));
+  await reader[Symbol.asyncDispose]();
+  const { descriptor } = reader;
+  assert.throws(() => readSync(descriptor, target, 0, 4000, 0), { code: 'EBADF' });
 });
 
 test('files without readers are kept open up to a bound', async () => {

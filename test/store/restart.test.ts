@@ -148,6 +148,7 @@ test('after a kill a partial has what its log can prove, each byte with its send
   await partial.append(bytes.subarray(0, 1500), 'peer:a');
   for (let at = 1500; at < 2.5 * MiB; at += 100_000) {
     await partial.append(bytes.subarray(at, Math.min(at + 100_000, 2.5 * MiB)), 'peer:b');
+    await first.clock.advance(limits.store.partialLogEvery);
   }
   await using killed = await snapshotOf(folder.path);
   await using second = await openStoreIn(killed.path, { clock: first.clock });
@@ -164,6 +165,21 @@ test('after a kill a partial has what its log can prove, each byte with its send
   );
   assert.ok((await readAll(resumed)).equals(bytes.subarray(0, resumed.length)));
   await resumed.append(bytes.subarray(resumed.length), 'peer:c');
+  await resumed.commit({ visibility: 'public' });
+});
+
+test('a kill costs no more of a fast transfer than the lines that its log may be behind', async () => {
+  await using folder = await temporaryFolder();
+  const bytes = randomBytes(21 * MiB);
+  await using first = await openStoreIn(folder.path);
+  await using partial = await first.store.openPartial(digestOf(bytes));
+  for (let at = 0; at < 20 * MiB; at += MiB) await partial.append(bytes.subarray(at, at + MiB), 'peer:a');
+  await using killed = await snapshotOf(folder.path);
+  await using second = await openStoreIn(killed.path, { clock: first.clock });
+  await using resumed = await second.store.openPartial(digestOf(bytes));
+  const { partialLogLines, partialSegment } = limits.store;
+  assert.ok(resumed.length >= 20 * MiB - partialLogLines * partialSegment, String(resumed.length));
+  await resumed.append(bytes.subarray(resumed.length), 'peer:b');
   await resumed.commit({ visibility: 'public' });
 });
 

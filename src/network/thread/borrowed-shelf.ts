@@ -24,7 +24,7 @@ export function borrowShelf(
   const sizes = new Map<Digest, number>();
   let folder: string | undefined;
   let slowUntil = -Infinity;
-  const opening = new Map<number, (reader: ShelfReader | undefined) => void>();
+  const opening = new Map<number, { digest: Digest; resolve(reader: ShelfReader | undefined): void }>();
   const reading = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>();
   let lastId = 0;
   let lastRead = 0;
@@ -38,7 +38,11 @@ export function borrowShelf(
       return bytes.length;
     });
   };
-  const createReader = (id: number, size: number, descriptor: number | undefined): ShelfReader => {
+  const createReader = (
+    id: number,
+    digest: Digest,
+    { size, descriptor }: { size: number; descriptor: number | undefined },
+  ): ShelfReader => {
     let closed = false;
     let pending = 0;
     const release = (): void => {
@@ -51,9 +55,12 @@ export function borrowShelf(
         if (closed) throw new UnavailableError('the blob was closed');
         pending++;
         try {
-          return await (descriptor === undefined
+          const count = await (descriptor === undefined
             ? readByMessage(id, target, offset)
             : readFile(descriptor, target, offset));
+          // Its owner would not read on where it proved wrong, and what became private meanwhile is not for peers.
+          if (!sizes.has(digest)) throw new UnavailableError(`${digest} is not shared any more`);
+          return count;
         } finally {
           pending--;
           release();
@@ -73,7 +80,7 @@ export function borrowShelf(
       if (!sizes.has(digest)) return Promise.resolve(undefined);
       const id = ++lastId;
       return new Promise((resolve) => {
-        opening.set(id, resolve);
+        opening.set(id, { digest, resolve });
         port.post({ kind: 'shelf-open', id, digest });
       });
     },
@@ -97,12 +104,10 @@ export function borrowShelf(
         for (const digest of message.removed) sizes.delete(digest);
       } else if (message.kind === 'shelf-folder') folder = message.folder;
       else if (message.kind === 'shelf-opened' || message.kind === 'shelf-absent') {
-        const reader =
-          message.kind === 'shelf-absent'
-            ? undefined
-            : createReader(message.id, message.size, message.descriptor);
-        opening.get(message.id)?.(reader);
+        const waiter = opening.get(message.id);
         opening.delete(message.id);
+        if (message.kind === 'shelf-absent') waiter?.resolve(undefined);
+        else if (waiter !== undefined) waiter.resolve(createReader(message.id, waiter.digest, message));
       } else {
         const waiter = reading.get(message.read);
         reading.delete(message.read);

@@ -13,8 +13,9 @@ import type { CallData, FromNetwork, Port, ToNetwork } from './messages.ts';
 /** How often the state is sent, in ms, and how soon after a fact that changes it. */
 const STATE_EVERY = 1000;
 const STATE_SOON = 20;
-/** Bytes are gathered to at least this much before they are sent: each message costs the gateway's thread a turn. */
+/** Bytes are gathered to so much before they are sent, to more once they come fast: each message costs the gateway's thread a turn. */
 const CHUNK = 256 * 1024;
+const FAST_CHUNK = 1024 * 1024;
 /** A slow peer's bytes wait at most this long for company, in ms. */
 const FLUSH_AFTER = 20;
 
@@ -178,6 +179,7 @@ async function sendBytes(
   const { signal } = entry.abort;
   // No more memory than there are bytes to come: small blobs are many.
   let chunk: Uint8Array<ArrayBuffer> | undefined;
+  let size = CHUNK;
   let left = range.length;
   let filled = 0;
   let flush: Timer | undefined;
@@ -191,6 +193,10 @@ async function sendBytes(
     chunk = undefined;
     filled = 0;
   };
+  const sendLate = (): void => {
+    size = CHUNK;
+    send();
+  };
   /** The last chunk may take more than is left of the credit: by less than its own size. */
   const credited = async (): Promise<void> => {
     while (entry.credit <= 0 && !signal.aborted) await new Promise<void>((resolve) => (entry.more = resolve));
@@ -201,7 +207,7 @@ async function sendBytes(
   try {
     for await (const bytes of range.body) {
       for (let start = 0; start < bytes.length;) {
-        chunk ??= new Uint8Array(Math.min(CHUNK, Math.max(left, bytes.length - start)));
+        chunk ??= new Uint8Array(Math.min(size, Math.max(left, bytes.length - start)));
         const part = bytes.subarray(start, start + chunk.length - filled);
         chunk.set(part, filled);
         filled += part.length;
@@ -209,9 +215,10 @@ async function sendBytes(
         if (filled < chunk.length) continue;
         await credited();
         send();
+        size = FAST_CHUNK;
       }
       await credited();
-      if (filled > 0) flush ??= clock.setTimer(send, FLUSH_AFTER);
+      if (filled > 0) flush ??= clock.setTimer(sendLate, FLUSH_AFTER);
     }
     await credited();
     send();

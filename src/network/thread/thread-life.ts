@@ -19,7 +19,7 @@ import type { CallData, NetworkThread, RangeHead } from './messages.ts';
 import { silentStatus } from '../silent-status.ts';
 
 /** Bytes of a range on their way between the threads at most. */
-const RANGE_CREDIT = 2 * 1024 * 1024;
+const RANGE_CREDIT = 4 * 1024 * 1024;
 /** What was taken is told when it is so much, and no more once more may come than there is (the other side ends with some left). */
 const CREDIT_STEP = RANGE_CREDIT / 4;
 
