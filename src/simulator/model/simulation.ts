@@ -121,7 +121,9 @@ export async function openSimulation(
           projects: undefined,
           interval: workload.snapshots.every / 1000,
         },
-        disguise: mayLie.has(id) ? disguiseOf(id, liars, () => kernel.current) : undefined,
+        disguise: mayLie.has(id)
+          ? disguiseOf(liesOf(id, liars).does, signer !== undefined, () => kernel.current)
+          : undefined,
         upstream: (clock) =>
           createSimulatedUpstream({
             upstream,
@@ -190,11 +192,13 @@ function liesOf(node: number, liars: Liars): Pick<PublisherLies, 'does' | 'since
   return { does: (behaviour) => liars.does(node, behaviour), since: () => liars.since(node) };
 }
 
-function disguiseOf(node: number, liars: Liars, owner: () => Owner): NodeDisguise {
-  const { does } = liesOf(node, liars);
+/** A publisher signs what is past, and gives that to whoever asks; others keep back what is new. */
+function disguiseOf(does: PublisherLies['does'], publishes: boolean, owner: () => Owner): NodeDisguise {
+  const relays: PublisherLies['does'] = (behaviour) =>
+    does(behaviour) && !(publishes && (behaviour === 'stale' || behaviour === 'rolled-back'));
   return {
     shelf: (honest) => createLyingShelf(honest, () => does('wrong-bytes')),
-    index: (honest, clock) => createLyingIndex(honest, { does, clock, owner: owner() }),
+    index: (honest, clock) => createLyingIndex(honest, { does: relays, clock, owner: owner() }),
   };
 }
 

@@ -111,4 +111,59 @@ assert:
   fails: ['reconverge_topology within 180 s of heal(split)'],
 };
 
-export const mutations: readonly Mutation[] = [hashCheck, reseedLoop, reseedForEver];
+/**
+ * Both publishers run a program that signs whatever the upstream says, and the upstream they are shown is that of the
+ * beginning. Theirs are the first three patches, and no honest follower goes back for it; it has two guards, either of which
+ * is enough: what it kept of a name, and the votes of the past.
+ */
+const rollbackGuard: Mutation = {
+  without: 'the guards of a follower against an index that goes back',
+  like: 'byzantine-split',
+  patches: [
+    {
+      file: 'src/mirror/publish/page-reader.ts',
+      text: 'page.entry.serial < before.serial;',
+      becomes: 'page.entry.serial < 0;',
+    },
+    {
+      file: 'src/mirror/publish/watch-upstream.ts',
+      text: 'list.serials && this.#serial !== undefined && list.serial < this.#serial;',
+      becomes: 'list.serial < 0;',
+    },
+    {
+      file: 'src/mirror/publish/compare-list.ts',
+      text: 'listed > serial',
+      becomes: 'listed !== serial',
+    },
+    {
+      file: 'src/core/belief/believe.ts',
+      text: '  let page: Standing | undefined;\n',
+      becomes: '  kept = undefined;\n  let page: Standing | undefined;\n',
+    },
+    {
+      file: 'src/core/belief/vote-memory.ts',
+      text: '    const shelf = this.#shelf(voter);\n    const before',
+      becomes: '    if (vote.at > 0) return [];\n    const shelf = this.#shelf(voter);\n    const before',
+    },
+  ],
+  scenario: `
+name: rollback
+nodes: { count: 5, regions: { eu: 0.5, na: 0.5 }, profiles: { server: 1 } }
+warmup: 30s
+duration: 80s
+workload:
+  publishers: 2
+  snapshots: { every: 10s }
+  new_files: { every: 5s }
+  pip: { rate: 2/s, popularity: { zipf: 0.5 } }
+  upstream: { projects: 4, file_size: 20kB }
+policy: { threshold: 2 }
+faults:
+  - { id: liars, at: 30s, byzantine: 'role:publisher', behaviour: [rolled-back] }
+assert:
+  never: [index_rollback]
+`,
+  fails: ['never index_rollback'],
+};
+
+export const mutations: readonly Mutation[] = [hashCheck, rollbackGuard, reseedLoop, reseedForEver];
