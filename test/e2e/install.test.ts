@@ -30,8 +30,11 @@ for (const coreMetadata of ['hash', 'none'] as const) {
       });
       const dataDir = await mkdtemp(join(tmpdir(), 'fondue-e2e-'));
       t.after(() => rm(dataDir, { recursive: true, force: true }));
-      const installAll = async (index: string, when: string): Promise<void> => {
-        for (const client of clientNames) {
+      // What is kept is the same in both: once each client has read PyPI's own pages, two are enough.
+      const later =
+        coreMetadata === 'hash' ? clientNames.filter((name) => /^(pip|uv)$/.test(name)) : clientNames;
+      const installAll = async (index: string, when: string, clients = later): Promise<void> => {
+        for (const client of clients) {
           await using project = await createClientProject();
           const run = await project.install(client, index);
           assert.equal(run.exit, 0, `${client} ${when}: ${run.output}`);
@@ -45,7 +48,7 @@ for (const coreMetadata of ['hash', 'none'] as const) {
       };
       {
         await using node = await startNode({ upstream: pypi.url, dataDir });
-        await installAll(node.index, 'cold');
+        await installAll(node.index, 'cold', clientNames);
         await pypi.down();
         await installAll(node.index, 'with the upstream down');
         assert.equal(await node.stop(), 0);
