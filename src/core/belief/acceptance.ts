@@ -48,7 +48,7 @@ export class Acceptance {
       yield* this.#ledger.keepBasis();
   }
 
-  /** Names whose entry or staleness is not the same in both views, each once. Both are asked about these, and must not throw. */
+  /** Names whose entry or staleness is not the same in both views, each once over all calls. Both are asked about these, and must not throw. */
   touch(names: Iterable<string>): void {
     for (const name of names) this.#touch(name);
     this.#showOld();

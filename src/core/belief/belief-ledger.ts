@@ -100,7 +100,9 @@ export class BeliefLedger {
     this.active.delete(name);
     const implied = believe(liveBallot(this.memory, this.present, name), undefined, this.k);
     if (this.bases.length === 0 && sameBelief(implied, belief)) {
+      // What is written down of it must go: it would be believed again once a voter is excluded.
       if (this.#fresh.delete(name)) this.#dirty.delete(name);
+      else this.#dirty.add(name);
       return;
     }
     this.resting.add(name, belief);
@@ -124,7 +126,7 @@ export class BeliefLedger {
     this.judge(name);
     const after = this.resting.get(name);
     if (after === undefined || !sameBelief(before, after.belief)) this.mark(name);
-    else if (!wasDirty) this.#dirty.delete(name);
+    else if (!wasDirty) this.unmark(name);
   }
 
   /** All that are active. */
@@ -158,6 +160,11 @@ export class BeliefLedger {
   /** It is to be written down again. */
   mark(name: string): void {
     this.#dirty.add(name);
+  }
+
+  /** It is written down as it is. */
+  unmark(name: string): void {
+    this.#dirty.delete(name);
   }
 
   get changed(): number {

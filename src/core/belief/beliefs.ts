@@ -55,7 +55,8 @@ export class Beliefs {
     const acceptance = this.begin(id, view);
     if (acceptance === undefined) return;
     toItsEnd(acceptance.prepare());
-    acceptance.touch(touched);
+    // Once each: the second time the old view would be read with what the first has unmuted.
+    acceptance.touch(new Set(touched));
     toItsEnd(acceptance.finish());
     acceptance.done();
   }
@@ -226,8 +227,8 @@ export class Beliefs {
         if (muted) ledger.memory.setMuted(voter, name, true);
       }
       ledger.judgeAgain(name);
+      if (ledger.isKept(name)) ledger.unmark(name);
     }
-    ledger.takeChanged();
   }
 
   /** How many names, votes and bases are kept, for the status. */

@@ -170,6 +170,43 @@ test('the compact form believes exactly what the whole history says, through exc
   );
 });
 
+test('a name that is told twice to be touched counts once', () => {
+  // A goes back in serial, so that its entry is no vote, and then removes the project; its map becomes whole by the same
+  // record, so that names are touched a second time.
+  const says = (voter: number, changes: [string, Pair | undefined][], complete = false): Event => ({
+    type: 'record',
+    voter,
+    later: 0,
+    changes,
+    stale: [],
+    complete,
+  });
+  const events = [
+    says(0, [['foo', pair(1, 0)]]),
+    says(0, [['foo', pair(0, 1)]]),
+    says(1, [['foo', pair(0, 1)]]),
+    says(0, [['foo', undefined]], true),
+  ];
+  play({ voters: 4, k: 2, sharedSlot: false, narrow: false, events }, (compact, model) => {
+    assert.deepEqual(compact.believed('foo'), model.kept.get('foo'));
+  });
+});
+
+test('what the maps say again is no longer written down, and so not believed with an old T after a restart', () => {
+  const nothing = { later: 0, changes: [], stale: [], complete: false } as const;
+  const events: Event[] = [
+    { type: 'record', voter: 0, ...nothing },
+    { type: 'record', voter: 1, ...nothing, changes: [['bar', pair(0, 0)]] },
+    { type: 'let-go' },
+    { type: 'record', voter: 1, ...nothing },
+    { type: 'exclude', voter: 1 },
+    { type: 'restart' },
+  ];
+  play({ voters: 3, k: 1, sharedSlot: false, narrow: false, events }, (compact, model) => {
+    assert.deepEqual(compact.believed('bar'), model.kept.get('bar'));
+  });
+});
+
 test('T, serial and floor never go down, and k slots held what is believed at T or later', () => {
   fc.assert(
     fc.property(world, (random) => {
