@@ -10,7 +10,7 @@ const WANTED = 24;
 const FLAGS = [
   '--max-semi-space-size=1',
   '--heap-growing-percent=200',
-  // For the one collection after the start: src/system-memory.ts.
+  // For the collections of a quiet node: src/system-memory.ts.
   '--expose-gc',
   '--disable-warning=ExperimentalWarning',
 ];

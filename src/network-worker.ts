@@ -5,7 +5,7 @@ import { joinedPort } from './network/thread/joined-port.ts';
 import type { FromNetwork, ToNetwork } from './network/thread/messages.ts';
 import { serveNetwork } from './network/thread/serve-network.ts';
 import { systemClock, systemRandomness } from './system-clock.ts';
-import { releaseStartMemory } from './system-memory.ts';
+import { releaseMemory } from './system-memory.ts';
 
 export interface NetworkThreadData {
   readonly config: Libp2pNetworkConfig;
@@ -31,4 +31,4 @@ await serveNetwork({
       headValues,
     }),
 });
-releaseStartMemory(systemClock);
+releaseMemory(systemClock);

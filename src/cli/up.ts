@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import type { FactEmitter } from '../core/facts.ts';
 import { createNode, type FondueNode, type NodeOverrides } from '../node.ts';
 import { systemClock } from '../system-clock.ts';
-import { releaseStartMemory } from '../system-memory.ts';
+import { releaseMemory } from '../system-memory.ts';
 import { addConfigOptions, configFromOptions } from './config-options.ts';
 import { logFacts } from './log.ts';
 import { exitCodes, printJson, printLine, printNote, styles } from './output.ts';
@@ -54,7 +54,7 @@ export async function runNode(
     printLine(welcome(node));
   }
   onReady();
-  releaseStartMemory(systemClock, node.facts);
+  releaseMemory(systemClock, node.facts);
   const signal = await stopped;
   if (!json) printNote(`${signal}: closing`);
   // Whatever hangs while closing must not keep the process: the data is safe at any moment.

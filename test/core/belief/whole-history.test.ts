@@ -62,6 +62,16 @@ const world: fc.Arbitrary<World> = fc.record({
   events: fc.array(event, { maxLength: 40 }),
 });
 
+/** `voter` says `changes`, at once. */
+const says = (voter: number, changes: [string, Pair | undefined][] = [], complete = false): Event => ({
+  type: 'record',
+  voter,
+  later: 0,
+  changes,
+  stale: [],
+  complete,
+});
+
 /** Plays a world on both; `check` is called after each event. */
 function play(
   { voters, k, sharedSlot, narrow, events }: World,
@@ -173,14 +183,6 @@ test('the compact form believes exactly what the whole history says, through exc
 test('a name that is told twice to be touched counts once', () => {
   // A goes back in serial, so that its entry is no vote, and then removes the project; its map becomes whole by the same
   // record, so that names are touched a second time.
-  const says = (voter: number, changes: [string, Pair | undefined][], complete = false): Event => ({
-    type: 'record',
-    voter,
-    later: 0,
-    changes,
-    stale: [],
-    complete,
-  });
   const events = [
     says(0, [['foo', pair(1, 0)]]),
     says(0, [['foo', pair(0, 1)]]),
@@ -193,12 +195,11 @@ test('a name that is told twice to be touched counts once', () => {
 });
 
 test('what the maps say again is no longer written down, and so not believed with an old T after a restart', () => {
-  const nothing = { later: 0, changes: [], stale: [], complete: false } as const;
   const events: Event[] = [
-    { type: 'record', voter: 0, ...nothing },
-    { type: 'record', voter: 1, ...nothing, changes: [['bar', pair(0, 0)]] },
+    says(0),
+    says(1, [['bar', pair(0, 0)]]),
     { type: 'let-go' },
-    { type: 'record', voter: 1, ...nothing },
+    says(1),
     { type: 'exclude', voter: 1 },
     { type: 'restart' },
   ];
