@@ -13,9 +13,9 @@ import type { LatencyTable } from '../scenario/latency-tables.ts';
 import type { LinkState } from './link-state.ts';
 import { Socket, type SocketAddress, type SocketGround } from './socket.ts';
 
-/** When a SYN goes again, counted from the first; and when its sender gives up. */
-const SYN_TIMES = [0, 1, 3, 7, 15].map((s) => s * 1e6);
-const SYN_GIVES_UP = 31e6;
+/** When a SYN goes again, counted from the first; and when its sender gives up: Linux since 6.5 (`tcp_syn_linear_timeouts` 4). */
+const SYN_TIMES = [0, 1, 2, 3, 4, 5, 7, 11, 19, 35, 67].map((s) => s * 1e6);
+const SYN_GIVES_UP = 131e6;
 const NAT_FORGETS = 300e6;
 
 export interface NetworkOptions {

@@ -256,12 +256,15 @@ test('a rejecting link resets what is sent and refuses dials', async () => {
   assert.deepEqual(await dialled, { at: 1000 + 2 * LATENCY, error: 'ECONNREFUSED' });
 });
 
-test('a SYN goes again at 1, 3, 7 and 15 s, and 31 s is the end', async () => {
+test('a SYN goes again after each of 5 s, then at 7, 11, 19, 35 and 67 s, and 131 s is the end', async () => {
   for (const [upAt, connectedAt] of [
     [500, 1000],
-    [2000, 3000],
-    [5000, 7000],
-    [8000, 15_000],
+    [1500, 2000],
+    [4500, 5000],
+    [5500, 7000],
+    [8000, 11_000],
+    [20_000, 35_000],
+    [40_000, 67_000],
   ] as const) {
     const world = createWorld();
     const [a, b] = [world.addEnd(), world.addEnd()];
@@ -269,14 +272,14 @@ test('a SYN goes again at 1, 3, 7 and 15 s, and 31 s is the end', async () => {
     const dialled = world.dial(a, b);
     await world.pass(upAt);
     world.modes.clear();
-    await world.pass(40_000);
+    await world.pass(140_000);
     assert.deepEqual(await dialled, { at: connectedAt + 2 * LATENCY, error: undefined });
   }
   const world = createWorld();
   const [a, b] = [world.addEnd(), world.addEnd({ inbound: 'filtered' })];
   const dialled = world.dial(a, b);
-  await world.pass(40_000);
-  assert.deepEqual(await dialled, { at: 31_000, error: 'ETIMEDOUT' });
+  await world.pass(140_000);
+  assert.deepEqual(await dialled, { at: 131_000, error: 'ETIMEDOUT' });
 });
 
 test('a dial can be given up, and one to a port where nobody listens is refused', async () => {
