@@ -262,6 +262,8 @@ export const limits = {
     waitTime: second,
     busyRetry: 500,
     turn: 4 * MiB,
+    /** A turn is over after this too: a reader that is just not too slow would keep its place for 20 minutes. */
+    turnTime: 10 * second,
     writeTurn: 64 * KiB,
     streamBuffer: 8 * MiB,
     totalBuffer: 256 * MiB,
@@ -363,6 +365,8 @@ export const limits = {
     deadProvider: 10 * minute,
     deadProviderMax: 6 * hour,
     deadProviders: 4096,
+    /** Of one of them: so many different sets of addresses. */
+    deadProviderPlaces: 8,
 
     announced: 2000,
     announceEvery: 2 * second,
@@ -494,9 +498,10 @@ export const limits = {
     requestRate: 16,
     requestBurst: 128,
     busyRetry: 500,
-    /** Streams that a peer may have open to us; requests of all peers that are being received. */
+    /** Streams that a peer may have open to us; requests of all peers that are being received, and of one. */
     streamsPerConnection: 16,
     receivedBytes: 8 * MiB,
+    receivedBytesPerPeer: 256 * KiB,
     violationBan: hour,
     peersKept: 4096,
 
@@ -548,6 +553,9 @@ export const limits = {
     rotation: 7 * 24 * hour,
     /** Of one key of the policy, one after the other: each is remembered. */
     successors: 64,
+    /** How often a voter's scope or completeness may change before the others have read as late; a scope of so many names counts once more. */
+    groundChanges: 8,
+    scopeNames: 65_536,
   },
   /** Writing a static mirror through a gateway. */
   export: {
@@ -635,6 +643,8 @@ export const limits = {
     /** Of one answer, and past bundles that are kept to be given. */
     bundles: 64,
     bundlesKept: 4096,
+    /** Of past bundles: an ordinary one has some 6 KiB, one whose publisher makes it as large as it can 90. */
+    bundlesKeptBytes: 16 * MiB,
     bundleTime: 5 * second,
     /** A bin for which peers had no bundles is not asked for again before this. */
     bundleRecheck: 10 * second,
@@ -642,7 +652,11 @@ export const limits = {
     namesBytes: 32 * MiB,
     /** Records and deltas of a voter are kept this long for others; a follower further behind compares leaf hashes. */
     recordsKept: 25 * hour,
+    /** Of them so many bytes a voter: a day of PyPI is some 4 MB. */
+    recordBytesKept: 64 * MiB,
     rangeRecords: 20_000,
+    /** Of a log since it was joined, 32 bytes each: two years of one a minute. Then a proof, and it is joined anew. */
+    tailLeaves: 1_048_576,
     /** Of a range's records, and of deltas that are held at once: beyond these a proof, and the leaf hashes, take less. */
     rangeBytes: 16 * MiB,
     deltaBytes: 4 * MiB,

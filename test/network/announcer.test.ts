@@ -73,6 +73,19 @@ describe('the announcer', () => {
     assert.ok((second ?? 0) - (first ?? 0) >= limits.network.announceRefresh);
   });
 
+  it('tells again, once, when the clock was ahead by a year and is set right', async () => {
+    const { clock, told, announcer } = announcing({ shared: [digest(1)] });
+    announcer.start();
+    await clock.advance(3_600_000);
+    assert.equal(told.length, 1);
+    clock.jump(-365 * 24 * 3_600_000);
+    await clock.advance(3_600_000);
+    assert.equal(told.length, 2);
+    await clock.advance(limits.network.announceRefresh);
+    assert.equal(told.length, 3);
+    await announcer[Symbol.asyncDispose]();
+  });
+
   it('tells at most 2,000: the oldest gives way and our own record of it is deleted, where there is one', async () => {
     const { clock, told, deleted, announcer } = announcing({
       providedAt: new Map([0, 1].map((i) => [digest(i), 0] as const)),

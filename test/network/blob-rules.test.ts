@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { limits } from '../../src/core/limits.ts';
 import { encodeAnswer, type BlobAnswer } from '../../src/network/blob-protocol/answers.ts';
@@ -129,6 +131,29 @@ describe('an acceptor', () => {
     inbox.push(have.subarray(3));
     assert.ok(inbox.take());
     assert.equal(inbox.partial, false);
+  });
+
+  it('holds what waits in memory of its own, and little of it, however it came', { timeout: 20_000 }, () => {
+    const message = Buffer.from(have);
+    const inbox = createRequestInbox();
+    inbox.push(message.subarray(0, 20));
+    inbox.push(message.subarray(20));
+    message.fill(0xff);
+    assert.deepEqual(inbox.take(), { kind: 'have', digests: [digest] });
+
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const taken = (): number => {
+      collect();
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      return heapUsed + arrayBuffers;
+    };
+    const before = taken();
+    const inboxes = Array.from({ length: 20 }, createRequestInbox);
+    for (const one of inboxes) for (let i = 0; i < 64 * 1024; i++) one.push(new Uint8Array(1));
+    const cost = (taken() - before) / inboxes.length;
+    assert.ok(cost < 200_000, `${cost} bytes for 65,536`);
+    assert.ok(inboxes.every(({ unread }) => unread === 64 * 1024));
   });
 
   it('refuses more than 64 KiB of requests that wait', () => {

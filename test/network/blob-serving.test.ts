@@ -375,6 +375,23 @@ describe('a peer that is served', () => {
     });
   });
 
+  it('gets hashes that are remembered no faster than answers to HAVE: they go past the upload limit', async () => {
+    await withPeer({}, async (server, peer, clock) => {
+      const digest = server.shelf.put(someBytes(16 << 20));
+      const stream = await rawStream(peer, server.libp2p);
+      const wanted = encodeRequest({ kind: 'leaves', digest, from: 0, count: 16 });
+      const answer = async (): Promise<number | undefined> => {
+        stream.send(wanted);
+        return (await receive(stream, 8))[0];
+      };
+      assert.equal(await answer(), 0x84, 'computed');
+      for (let i = 0; i < limits.blob.haveBurst / 16; i++) assert.equal(await answer(), 0x84);
+      assert.equal(await answer(), 0x91);
+      await clock.advance(second);
+      assert.equal(await answer(), 0x84);
+    });
+  });
+
   it('gets no more than the upload limit allows, whoever asks', async () => {
     await withPeer({ uploadLimit: 400_000 }, async (server, peer, clock) => {
       const digest = server.shelf.put(someBytes(1_000_000));

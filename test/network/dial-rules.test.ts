@@ -120,6 +120,18 @@ describe('the memory of dials', () => {
     assert.equal(memory.begin(parse('/ip4/93.184.216.34/tcp/9000')), undefined);
   });
 
+  it('counts what a name leads to as a host: many names are not many dials of it', async () => {
+    const clock = createFakeClock();
+    const memory = createDialMemory(clock);
+    assert.equal(memory.begin(parse('/dns4/a.example.org/tcp/8382')), undefined);
+    assert.equal(memory.beginHost('93.184.216.34'), undefined);
+    assert.equal(memory.begin(parse('/dns4/b.example.org/tcp/8382')), undefined);
+    assert.notEqual(memory.beginHost('93.184.216.34'), undefined);
+    assert.notEqual(memory.begin(parse('/ip4/93.184.216.34/tcp/8382')), undefined);
+    await clock.advance(10_000);
+    assert.equal(memory.beginHost('93.184.216.34'), undefined);
+  });
+
   it('leaves an address where another peer answered alone for 24 h, and only for that peer', async () => {
     const clock = createFakeClock();
     const memory = createDialMemory(clock);

@@ -269,7 +269,16 @@ function finding(providers: Provider[], script: Record<string, Scripted & { dial
     Object.fromEntries(providers.map(({ peerId }) => [peerId, { size: 9, ...script[peerId] }])),
   );
   const dials: string[] = [];
-  const world = { dialling: 0, most: 0, connected: new Set<string>(), good: new Set<string>(), lookUps: 0 };
+  const dialled: (readonly string[])[] = [];
+  const world = {
+    dialling: 0,
+    most: 0,
+    connected: new Set<string>(),
+    good: new Set<string>(),
+    /** Addresses where nobody is. */
+    wrong: new Set<string>(),
+    lookUps: 0,
+  };
   const finder = createProviderFinder({
     clock,
     questions,
@@ -285,13 +294,15 @@ function finding(providers: Provider[], script: Record<string, Scripted & { dial
     isBanned: (peerId) => peerId === 'liar',
     isKnownGood: (peerId) => world.good.has(peerId),
     accepts: (address) => !address.includes('/10.'),
-    async dial({ peerId }, signal) {
+    async dial({ peerId, addresses }, signal) {
       dials.push(peerId);
+      dialled.push(addresses);
       world.most = Math.max(world.most, (world.dialling += 1));
       try {
         const dial = script[peerId]?.dial ?? 20;
         await sleep(clock, dial === 'fails' ? 10 : Math.min(dial, 1e9), signal);
-        if (dial === 'fails') throw new Error('refused');
+        if (dial === 'fails' || addresses.some((address) => world.wrong.has(address)))
+          throw new Error('refused');
         world.connected.add(peerId);
       } finally {
         world.dialling -= 1;
@@ -303,7 +314,7 @@ function finding(providers: Provider[], script: Record<string, Scripted & { dial
     await clock.advance(ms);
     return (await found).map(({ peerId }) => peerId);
   };
-  return { clock, dials, asked, world, finder, find };
+  return { clock, dials, dialled, asked, world, finder, find };
 }
 
 const at = (peerId: string, ip: string): Provider => ({ peerId, addresses: [`/ip4/${ip}/tcp/8382`] });
@@ -363,6 +374,47 @@ describe('finding providers', () => {
     await clock.advance(9 * 60_000);
     await find();
     assert.equal(dials.length, 3);
+  });
+
+  it('is not led astray by who names a provider with wrong addresses, before or beside the right ones', async () => {
+    const providers = [at('good', '11.9.9.9'), at('good', '11.9.9.8')];
+    const { find, dials, world, clock } = finding(providers);
+    for (const { addresses } of providers) world.wrong.add(addresses[0] as string);
+    assert.deepEqual(await find(), []);
+    assert.equal(dials.length, 2);
+    await clock.advance(limits.network.nobodyKept);
+    providers.push(at('good', '11.1.1.1'), at('good', '11.1.1.2'));
+    assert.deepEqual(await find(), ['good']);
+    assert.equal(dials.length, 3, 'what failed rests, and who was reached is not dialled again');
+  });
+
+  it('remembers of a dead provider the eight places that failed last', async () => {
+    const places = Array.from({ length: limits.network.deadProviderPlaces + 1 }, (_, i) =>
+      at('p', `11.1.${i}.1`),
+    );
+    const providers: Provider[] = [];
+    const { find, finder, dials, world } = finding(providers);
+    for (const place of [...places, ...places.slice(1), ...places.slice(0, 1)]) {
+      world.wrong.add(place.addresses[0] as string);
+      providers.splice(0, 1, place);
+      finder.peerConnected('anybody');
+      await find(100);
+    }
+    assert.equal(dials.length, places.length + 1);
+  });
+
+  it('asks a peer once, however often it is named', async () => {
+    const { find, asked, world } = finding([at('p', '11.1.1.1'), at('p', '11.2.1.1'), at('p', '11.3.1.1')]);
+    world.connected.add('p');
+    assert.deepEqual(await find(), ['p']);
+    assert.deepEqual(asked, ['p']);
+  });
+
+  it('dials 8 addresses of a provider at most', async () => {
+    const addresses = Array.from({ length: 30 }, (_, i) => `/ip4/11.1.${i}.1/tcp/8382`);
+    const { find, dialled } = finding([{ peerId: 'p', addresses }]);
+    assert.deepEqual(await find(), ['p']);
+    assert.deepEqual(dialled, [addresses.slice(0, 8)]);
   });
 
   it('wakes a dead provider that connects to us', async () => {

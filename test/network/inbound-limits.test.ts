@@ -129,55 +129,95 @@ describe('two connections between two peers', () => {
   });
 });
 
-describe('a connection that dials back', () => {
-  /** Connections of a node with the smallest id, all of them idle since they were opened. */
-  function limited(peers: number) {
-    const clock = createFakeClock();
-    const ended: string[] = [];
-    const connections: { id: string; openedAt: number; remotePeer: string; direction: string }[] = [];
-    let onOpen: (event: { detail: unknown }) => void = () => undefined;
-    const connectionLimits = createConnectionLimits({
-      clock,
-      activity: {
-        watch: () => undefined,
-        idleFor: (connection) => clock.monotonic() - (connection as unknown as { openedAt: number }).openedAt,
-      },
-      handshakes: createHandshakeLimits(clock),
-      max: peers,
-      isLanAddress: () => false,
-      isKnownHost: () => false,
-      isProtected: () => false,
-    });
-    connectionLimits.start({
-      peerId: 'A',
-      getConnections: (peer?: string) =>
-        connections.filter(({ remotePeer }) => remotePeer === (peer ?? remotePeer)),
-      addEventListener: (_name: string, listener: typeof onOpen) => (onOpen = listener),
-    } as never);
-    const open = (id: string, remotePeer: string, direction: 'inbound' | 'outbound'): void => {
-      const end = (): void => {
-        ended.push(id);
-        connections.splice(connections.indexOf(connection), 1);
-      };
-      const connection = {
-        id,
-        remotePeer,
-        direction,
-        status: 'open',
-        openedAt: clock.monotonic(),
-        remoteAddr: `/ip4/93.184.216.34/tcp/${50_000 + connections.length}`,
-        abort: end,
-        close: async () => end(),
-      };
-      connections.push(connection);
-      onOpen({ detail: connection });
+/** Connections of a node with the smallest id, all of them idle since they were opened, each from a /24 of its own. */
+function limited(maximum: number) {
+  const clock = createFakeClock();
+  const ended: string[] = [];
+  const connections: { id: string; openedAt: number; remotePeer: string; direction: string }[] = [];
+  let opened = 0;
+  let onOpen: (event: { detail: unknown }) => void = () => undefined;
+  const connectionLimits = createConnectionLimits({
+    clock,
+    activity: {
+      watch: () => undefined,
+      idleFor: (connection) => clock.monotonic() - (connection as unknown as { openedAt: number }).openedAt,
+    },
+    handshakes: createHandshakeLimits(clock),
+    max: maximum,
+    isLanAddress: () => false,
+    isKnownHost: () => false,
+    isProtected: () => false,
+  });
+  connectionLimits.start({
+    peerId: 'A',
+    getConnections: (peer?: string) =>
+      connections.filter(({ remotePeer }) => remotePeer === (peer ?? remotePeer)),
+    addEventListener: (_name: string, listener: typeof onOpen) => (onOpen = listener),
+  } as never);
+  const open = (
+    id: string,
+    remotePeer: string,
+    direction: 'inbound' | 'outbound',
+    remoteAddr = `/ip4/93.184.${++opened}.34/tcp/50000`,
+  ): void => {
+    const end = (): void => {
+      ended.push(id);
+      connections.splice(connections.indexOf(connection), 1);
     };
-    for (let i = 0; i < peers; i++) open(`first of B${i}`, `B${i}`, 'inbound');
-    return { clock, ended, open, connectionLimits };
-  }
+    const connection = {
+      id,
+      remotePeer,
+      direction,
+      remoteAddr,
+      status: 'open',
+      openedAt: clock.monotonic(),
+      abort: end,
+      close: async () => end(),
+    };
+    connections.push(connection);
+    onOpen({ detail: connection });
+  };
+  const openMany = (count: number, name: string, direction: 'inbound' | 'outbound'): void => {
+    for (let i = 0; i < count; i++) open(`first of ${name}${i}`, `${name}${i}`, direction);
+  };
+  const count = (direction: string): number =>
+    connections.filter((one) => one.direction === direction).length;
+  return { clock, ended, open, openMany, count, connectionLimits };
+}
 
+describe('connections that were let in while none of them was counted yet', () => {
+  it('are 8 of a public /24 once they are open', () => {
+    const { open, ended, count, connectionLimits } = limited(max);
+    const from = (i: number): string => `/ip4/6.6.6.${i}/tcp/50000`;
+    // Their handshakes were all under way at once.
+    for (let i = 0; i < 60; i++) assert.ok(connectionLimits.admitInbound(from(i)));
+    for (let i = 0; i < 60; i++) open(`c${i}`, `p${i}`, 'inbound', from(i));
+    assert.equal(count('inbound'), limits.network.inboundPerSubnet);
+    assert.deepEqual(ended.slice(0, 2), ['c8', 'c9'], 'who comes later goes');
+  });
+
+  it('are 60 % of all, and cost no outbound one its place', async () => {
+    const { clock, openMany, count } = limited(max);
+    openMany(16, 'out', 'outbound');
+    await clock.advance(60_000);
+    openMany(100, 'in', 'inbound');
+    assert.deepEqual([count('inbound'), count('outbound')], [24, 16]);
+  });
+
+  it('take the place of one that is idle, as at the door', async () => {
+    const { clock, openMany, open, ended, count } = limited(max);
+    openMany(24, 'in', 'inbound');
+    await clock.advance(60_000);
+    open('newcomer', 'N', 'inbound');
+    assert.deepEqual([ended, count('inbound')], [['first of in0'], 24]);
+  });
+});
+
+describe('a connection that dials back', () => {
   it('costs nobody the place', async () => {
-    const { clock, ended, open } = limited(10);
+    const { clock, ended, open, openMany } = limited(20);
+    openMany(10, 'B', 'inbound');
+    openMany(10, 'D', 'outbound');
     await clock.advance(60_000);
     open('back', 'B3', 'outbound');
     assert.deepEqual(ended, []);
@@ -187,7 +227,8 @@ describe('a connection that dials back', () => {
 
   it('has six seconds before the one that stays is chosen, whenever the house is kept', async () => {
     for (let late = 0; late <= limits.network.housekeeping; late += 500) {
-      const { clock, ended, open, connectionLimits } = limited(1);
+      const { clock, ended, open, openMany, connectionLimits } = limited(1);
+      openMany(1, 'B', 'inbound');
       await clock.advance(30_000 + late);
       open('back', 'B0', 'outbound');
       await clock.advance(limits.network.dialBackTime);

@@ -10,9 +10,11 @@ import { createIndexClient } from '../../src/network/libp2p/index-client.ts';
 import {
   encodeBusy,
   encodeEnd,
+  encodeIndexError,
   encodeIndexRequest,
   indexFrame,
   INDEX_PROTOCOL,
+  refusalOf,
 } from '../../src/network/libp2p/index-frames.ts';
 import { createIndexServer } from '../../src/network/libp2p/index-server.ts';
 import { createSweeper } from '../../src/network/libp2p/sweeper.ts';
@@ -85,6 +87,26 @@ async function rawStream(from: Libp2p, to: Libp2p): Promise<Stream> {
   return connection.newStream(INDEX_PROTOCOL, { maxOutboundStreams: 1000 });
 }
 
+/** As much of a stream as is looked at before its request is whole. */
+class UnfinishedStream extends EventTarget {
+  status = 'open';
+  readonly writeStatus = 'writable';
+  readonly remoteWriteStatus = 'writable';
+  readonly readBufferLength = 0;
+  readonly writeBufferLength = 0;
+  readonly writableNeedsDrain = false;
+
+  say(data: Uint8Array): void {
+    this.dispatchEvent(Object.assign(new Event('message'), { data }));
+  }
+
+  abort(): void {
+    if (this.status !== 'open') return;
+    this.status = 'aborted';
+    this.dispatchEvent(new Event('close'));
+  }
+}
+
 function failsWith(failure: PeerFailure, message: RegExp): (error: unknown) => boolean {
   return (error) => {
     assert.ok(error instanceof PeerError, String(error));
@@ -146,32 +168,46 @@ describe('a peer that asks', () => {
     assert.equal((await receive(stream, 11)).subarray(4, 7).toString(), 'ask');
   });
 
-  it('cannot make us hold more than 8 MiB of requests that are never whole, with all its friends', async () => {
+  it('cannot take the room of others by requests that are never whole: a peer has 256 KiB of it', async () => {
     await using node = await ours();
-    const peers = await Promise.all(Array.from({ length: 9 }, () => stranger()));
-    try {
-      const streams: Stream[] = [];
-      for (const { libp2p } of peers) {
-        // Dialled by us: libp2p takes five inbound connections a second from one host.
-        await connect(node.libp2p, libp2p);
-        await eventually('both see it', () => libp2p.getConnections().length === 1);
-        for (let i = 0; i < 16; i++) {
-          const stream = await rawStream(libp2p, node.libp2p);
-          stream.send(head(indexFrame.request, 65_536));
-          streams.push(stream);
-        }
-      }
-      const open = (): number => streams.filter(({ status }) => status === 'open').length;
-      await eventually('144 claim 9 MiB, 128 fit', () => open() === 128);
-      assert.deepEqual(node.violations, []);
-      await node.pass(indexChannel.requestTime + 2000);
-      await eventually('all are cut', () => open() === 0);
-      const stream = await rawStream((peers[0] as (typeof peers)[0]).libp2p, node.libp2p);
-      stream.send(encodeIndexRequest(Buffer.alloc(65_536)));
-      assert.ok((await receive(stream, 65_536)).length >= 65_536, 'the room was given back');
-    } finally {
-      await Promise.all(peers.map((peer) => peer[Symbol.asyncDispose]()));
+    await using peer = await stranger();
+    await using other = await stranger();
+    const streams: Stream[] = [];
+    for (let i = 0; i < 16; i++) {
+      const stream = await rawStream(peer.libp2p, node.libp2p);
+      stream.send(head(indexFrame.request, 65_536));
+      streams.push(stream);
     }
+    const open = (): number => streams.filter(({ status }) => status === 'open').length;
+    await eventually('16 claim 1 MiB, 4 fit', () => open() === 4);
+    assert.deepEqual(node.violations, []);
+    const whole = encodeIndexRequest(Buffer.alloc(65_536));
+    const stream = await rawStream(other.libp2p, node.libp2p);
+    stream.send(whole);
+    assert.ok((await receive(stream, 65_536)).length >= 65_536, 'another is answered');
+    await node.pass(indexChannel.requestTime + 2000);
+    await eventually('all are cut', () => open() === 0);
+    const again = await rawStream(peer.libp2p, node.libp2p);
+    again.send(whole);
+    assert.ok((await receive(again, 65_536)).length >= 65_536, 'the room was given back');
+  });
+
+  it('cannot make us hold more than 8 MiB of such requests, with all its friends', async () => {
+    await using node = await ours();
+    const streams: UnfinishedStream[] = [];
+    for (let i = 0; i < 40; i++) {
+      const connection = { remotePeer: { toString: () => `friend${i}` } } as Connection;
+      for (let n = 0; n < 4; n++) {
+        const stream = new UnfinishedStream();
+        node.server.accept(stream as unknown as Stream, connection);
+        stream.say(head(indexFrame.request, 65_536));
+        streams.push(stream);
+      }
+    }
+    const open = (): number => streams.filter(({ status }) => status === 'open').length;
+    assert.equal(open(), 128, '160 claim 10 MiB');
+    await node.pass(indexChannel.requestTime + 2000);
+    assert.equal(open(), 0);
   });
 
   it('is told BUSY while 32 answers are on their way to others', async () => {
@@ -353,6 +389,12 @@ describe('a peer that answers', () => {
       await assert.rejects(one.answer, failsWith('protocol', why));
       assert.equal(one.node.violations.length, 1);
     }
+  });
+
+  it('cannot write on the terminal of who reads why it refused', () => {
+    const content = encodeIndexError(4, '\u001b[2Jgone\u202e\r\nall good').subarray(4);
+    const { message } = refusalOf('p', indexFrame.error, content);
+    assert.equal(message, 'p says error 4:  [2Jgone   all good');
   });
 
   it('is read to the end of its answer and no further', async () => {

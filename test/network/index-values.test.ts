@@ -53,6 +53,14 @@ describe('values that others keep with us', () => {
     }
   });
 
+  it('are replaced by better ones only, when several come at once too', async () => {
+    const { put, sizeOf } = await datastore(createFakeClock(), new MemoryDatastore());
+    const key = valueKey(1);
+    await put(key, valueOf(key, 1));
+    await Promise.all([put(key, valueOf(key, 6)), put(key, valueOf(key, 5)), put(key, valueOf(key, 2))]);
+    assert.equal(await sizeOf(key), 6);
+  });
+
   it('are of our namespace, well formed, small and valid, or not kept', async () => {
     const inner = new MemoryDatastore();
     const { put, store } = await datastore(createFakeClock(), inner);

@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { ConfigurationError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { createExpiringMap } from '../../src/network/libp2p/expiring-map.ts';
-import { guardLookup } from '../../src/network/libp2p/guarded-lookup.ts';
 import { isLoopbackOnly, parseBootstraps, parseListen } from '../../src/network/libp2p/listen-addresses.ts';
 import { createMdnsDialer } from '../../src/network/libp2p/mdns-dialer.ts';
 import { createNoPeerNetwork } from '../../src/network/no-peer-network.ts';
@@ -75,23 +74,6 @@ describe('what mDNS finds', () => {
     assert.equal(clock.pending, 0);
   });
 });
-
-const resolve = (configured: boolean, allowed: (host: string) => boolean) =>
-  new Promise<unknown>((done) => {
-    const lookup = guardLookup(
-      () => configured,
-      (host) => (allowed(host) ? undefined : 'no'),
-    );
-    lookup('localhost', { all: true }, (error, found) => done(error?.message ?? found));
-  });
-
-it('do not lead where their addresses may not', async () => {
-  assert.match(String(await resolve(false, () => false)), /leads to no address that may be dialled/);
-  assert.ok(Array.isArray(await resolve(false, () => true)));
-  assert.ok(Array.isArray(await resolve(true, () => false)), 'a configured bootstrap may point anywhere');
-});
-
-describe('names of strangers', () => {});
 
 describe('configured addresses', () => {
   it('are refused with their text when they are not IP or DNS with TCP', () => {

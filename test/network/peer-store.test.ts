@@ -1,54 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import { generateKeyPair } from '@libp2p/crypto/keys';
-import type { Peer, PeerData, PeerId } from '@libp2p/interface';
+import type { Peer, PeerData, PeerId, PeerStore } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { networkInterfaces } from 'node:os';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
-import { MemoryDatastore } from 'datastore-core/memory';
-import { createFactEmitter } from '../../src/core/facts.ts';
 import { limits } from '../../src/core/limits.ts';
-import { loadBans } from '../../src/network/libp2p/bans.ts';
-import { buildNode } from '../../src/network/libp2p/build-node.ts';
-import type { BuiltNode } from '../../src/network/libp2p/build-node.ts';
-import { createRememberedPeers } from '../../src/network/libp2p/remembered-peers.ts';
-import { createSavedState } from '../../src/network/libp2p/saved-state.ts';
-import { systemRandomness } from '../../src/system-clock.ts';
+import { boundPeerStore } from '../../src/network/libp2p/bounded-peer-store.ts';
+import { createBuiltNode } from '../support/built-node.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 
 const hour = 3_600_000;
 const peerId = async (): Promise<PeerId> => peerIdFromPrivateKey(await generateKeyPair('Ed25519'));
 const addressesOf = (peer: Peer): string[] => peer.addresses.map(({ multiaddr: ma }) => ma.toString());
 
-/** A node that is built with all its rules and never started: only its stores are used. */
-async function built(): Promise<BuiltNode & { clock: ReturnType<typeof createFakeClock> }> {
-  const clock = createFakeClock(Date.now());
-  const datastore = new MemoryDatastore();
-  const facts = createFactEmitter();
-  const state = createSavedState(datastore, 'bans', facts);
-  const node = await buildNode(
-    { listen: ['/ip4/0.0.0.0/tcp/0'], bootstrap: [], mdns: false, dht: 'auto', dhtServer: true },
-    {
-      clock,
-      datastore,
-      randomness: systemRandomness,
-      privateKey: await generateKeyPair('Ed25519'),
-      bans: await loadBans({ clock, facts, state }, () => undefined),
-      remembered: createRememberedPeers(
-        { clock, randomness: { bytes: (length) => new Uint8Array(length), float: () => 0 } },
-        undefined,
-        () => undefined,
-      ),
-      transport: undefined,
-      interfaces: networkInterfaces,
-    },
-  );
-  return { ...node, clock };
-}
-
 describe('the peer store', () => {
   it('keeps 8 addresses a peer, of 128 bytes at most, and none that we would not dial', async () => {
-    const { node } = await built();
+    const { node } = await createBuiltNode();
     const store = node.services.peerStore;
     const id = await peerId();
     const longName = `${'a'.repeat(60)}.${'b'.repeat(60)}.example.org`;
@@ -70,8 +38,51 @@ describe('the peer store', () => {
     );
   });
 
+  it('reads 64 addresses and protocols of what one message says of a peer, and remembers no more of it', async () => {
+    const id = await peerId();
+    const written: PeerData[] = [];
+    let judged = 0;
+    let read = 0;
+    const write = async (_id: PeerId, data: PeerData): Promise<Peer> => {
+      written.push(data);
+      const { addresses = [], protocols = [] } = data;
+      return { id, addresses, protocols: [...protocols], metadata: new Map(), tags: new Map() };
+    };
+    const inner = { merge: write, patch: write, save: write, get: async () => ((read += 1), write(id, {})) };
+    const store = boundPeerStore(inner as unknown as PeerStore, {
+      clock: createFakeClock(),
+      self: await peerId(),
+      accepts: () => ((judged += 1), true),
+      hasRecords: () => false,
+    });
+    const many = Array.from({ length: 5000 }, (_, i) => multiaddr(`/ip4/11.1.${i >> 8}.${i & 255}/tcp/8382`));
+    const protocols = ['x'.repeat(129), ...Array.from({ length: 5000 }, (_, i) => `/p/${i}`)];
+    await store.merge(id, { multiaddrs: many });
+    assert.ok(judged <= 2 * 64, `${judged} were judged`);
+    await store.merge(id, { multiaddrs: [many[4999] as Multiaddr] });
+    assert.equal(read, 0, 'the last of them is news');
+    await store.patch(id, { addresses: many.map((ma) => ({ multiaddr: ma, isCertified: true })), protocols });
+    assert.ok(judged <= 4 * 64, `${judged} were judged`);
+    await store.merge(id, { protocols });
+    for (const { protocols: kept = [] } of written) {
+      assert.ok(kept.length <= 64);
+      assert.ok(kept.every(({ length }) => length <= 128));
+    }
+  });
+
+  it('takes signed records from nobody but identify: they would go past the bounds', async () => {
+    const inner = { consumePeerRecord: async () => true } as unknown as PeerStore;
+    const store = boundPeerStore(inner, {
+      clock: createFakeClock(),
+      self: await peerId(),
+      accepts: () => true,
+      hasRecords: () => false,
+    });
+    assert.equal(await store.consumePeerRecord(new Uint8Array(100)), false);
+  });
+
   it('keeps an address as long as it is heard again, past the age at which js-libp2p drops it', async () => {
-    const { node, clock } = await built();
+    const { node, clock } = await createBuiltNode();
     const store = node.services.peerStore;
     const id = await peerId();
     const address = '/ip4/11.1.1.1/tcp/8382';
@@ -95,7 +106,7 @@ describe('the peer store', () => {
   });
 
   it('writes what it was told lately once, and again when it was lost or is old', async () => {
-    const { node, clock, datastore } = await built();
+    const { node, clock, datastore } = await createBuiltNode();
     const store = node.services.peerStore;
     const id = await peerId();
     const written = mock.method(datastore, 'put');
@@ -125,7 +136,7 @@ describe('the peer store', () => {
   });
 
   it('answers for a provider that was dropped, so that it does not hide the live ones', async () => {
-    const { node, records } = await built();
+    const { node, records } = await createBuiltNode();
     const [dead, stranger] = [await peerId(), await peerId()];
     records.add({ key: 'k', peerId: dead.toString() }, undefined);
     assert.deepEqual(addressesOf(await node.services.peerStore.get(dead)), []);
@@ -133,7 +144,7 @@ describe('the peer store', () => {
   });
 
   it('drops keep-alive tags: whom to dial again is the re-seed loop’s business', async () => {
-    const { node } = await built();
+    const { node } = await createBuiltNode();
     const id = await peerId();
     await node.services.peerStore.merge(id, {
       tags: { 'keep-alive-kad-dht': { value: 1 }, near: { value: 5 } },
@@ -142,7 +153,7 @@ describe('the peer store', () => {
   });
 
   it('loses nothing when one peer is written from many sides at once', async () => {
-    const { node } = await built();
+    const { node } = await createBuiltNode();
     const store = node.services.peerStore;
     const id = await peerId();
     await Promise.all(

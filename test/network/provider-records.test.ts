@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MemoryDatastore } from 'datastore-core/memory';
 import { Key } from 'interface-datastore/key';
+import type { Digest } from '../../src/core/digest.ts';
 import { limits } from '../../src/core/limits.ts';
 import { BoundedDatastore } from '../../src/network/libp2p/bounded-datastore.ts';
+import { recordKeyOf } from '../../src/network/libp2p/node-calls.ts';
 import { createProviderRecords } from '../../src/network/libp2p/provider-records.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 
@@ -94,6 +96,29 @@ describe('the bounded datastore', () => {
     const { datastore } = await open(inner);
     for (let i = 0; i < 2500; i++) await datastore.put(provider(`k${i}`, 'flood'), new Uint8Array([1]));
     assert.equal(await count(inner, '/dht/provider/'), limits.network.recordsPerPeer);
+  });
+
+  it('keeps the disk within the bounds when many write at once', async () => {
+    const inner = new MemoryDatastore();
+    const { datastore, records } = await open(inner);
+    await Promise.all(
+      Array.from({ length: 100 }, (_, i) => datastore.put(provider('k', `p${i}`), varint(1))),
+    );
+    assert.equal(records.size, limits.network.recordsPerKey);
+    assert.equal(await count(inner, '/dht/provider/'), limits.network.recordsPerKey);
+  });
+
+  it('keeps no key longer than that of a SHA-256, though kad-dht takes 4 MB of hash, and drops those of before', async () => {
+    const inner = new MemoryDatastore();
+    const key = recordKeyOf('ab'.repeat(32) as Digest);
+    await inner.put(provider(`${key}q`, 'p'), varint(Date.now()));
+    const { datastore, records } = await open(inner);
+    assert.equal(await count(inner, '/dht/provider/'), 0);
+    await datastore.put(provider(`${key}q`, 'p'), varint(1));
+    await datastore.put(provider('k'.repeat(4_000_000), 'p'), varint(1));
+    assert.deepEqual([records.size, await count(inner, '/dht/provider/')], [0, 0]);
+    await datastore.put(provider(key, 'p'), varint(1));
+    assert.deepEqual([records.size, await count(inner, '/dht/provider/')], [1, 1]);
   });
 
   it('answers kad-dht with the time in its own form, and reads it back after a restart', async () => {

@@ -144,7 +144,7 @@ function blobSize(size: bigint): number {
 }
 
 /** A text that we show to people comes from a stranger: no control characters. */
-function printable(bytes: Uint8Array): string {
+export function printable(bytes: Uint8Array): string {
   // oxlint-disable-next-line no-control-regex
   return new TextDecoder().decode(bytes).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/g, ' ');
 }

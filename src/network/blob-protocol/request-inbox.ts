@@ -1,6 +1,7 @@
 /**
  * The acceptor's side of a stream: request bytes that came, and the next request among them. Nothing is decoded before its
- * turn, so what waits costs no more than its bytes, and those are bounded.
+ * turn, and what waits is copied into one piece of memory: however it came (a byte in a message of its own would else cost
+ * 150), it takes at most twice its bytes, and those are bounded.
  */
 import { limits } from '../../core/limits.ts';
 import { createFrameParser } from './frame-parser.ts';
@@ -24,9 +25,15 @@ export interface RequestInbox {
   readonly partial: boolean;
 }
 
+const EMPTY = new Uint8Array(0);
+/** So much is kept while nothing waits. */
+const KEPT = 4096;
+
 export function createRequestInbox(): RequestInbox {
-  const waiting: Uint8Array[] = [];
-  let unread = 0;
+  /** What waits is in [start, end). */
+  let memory = EMPTY;
+  let start = 0;
+  let end = 0;
   let entry: InboxEntry | undefined;
   const parser = createFrameParser('requests', {
     dataFrame: neverData,
@@ -35,26 +42,37 @@ export function createRequestInbox(): RequestInbox {
       entry = known ? decodeRequest(type, content) : { kind: 'unknown', type };
     },
   });
+  /** Half of it is free afterwards, so that few bytes are moved often. */
+  const makeRoom = (needed: number): void => {
+    const waiting = memory.subarray(start, end);
+    if (2 * needed <= memory.length) memory.copyWithin(0, start, end);
+    else {
+      memory = new Uint8Array(2 * needed);
+      memory.set(waiting);
+    }
+    start = 0;
+    end = waiting.length;
+  };
   return {
     push(bytes) {
-      unread += bytes.length;
-      if (unread > limits.blob.unreadRequestBytes)
+      const needed = end - start + bytes.length;
+      if (needed > limits.blob.unreadRequestBytes)
         throw new ProtocolViolation(`more than ${limits.blob.unreadRequestBytes} bytes of requests wait`);
-      if (bytes.length > 0) waiting.push(bytes);
+      if (end + bytes.length > memory.length) makeRoom(needed);
+      memory.set(bytes, end);
+      end += bytes.length;
     },
     take() {
       entry = undefined;
-      for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-        const read = parser.push(first);
-        unread -= read;
-        if (read === first.length) waiting.shift();
-        else waiting[0] = first.subarray(read);
-        if (entry) return entry;
-      }
-      return undefined;
+      while (start < end && !entry) start += parser.push(memory.subarray(start, end));
+      if (start < end) return entry;
+      start = 0;
+      end = 0;
+      if (memory.length > KEPT) memory = EMPTY;
+      return entry;
     },
     get unread() {
-      return unread;
+      return end - start;
     },
     get partial() {
       return parser.partial;

@@ -72,11 +72,11 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
     }
     for (const digest of newest.toReversed()) add(digest, due.get(digest) ?? dueAfterRestart(digest));
   };
-  /** The newest blob that is due. */
+  /** The newest blob that is due; also one that is due later than any can be: the clock was ahead and was set back. */
   const next = (): Digest | undefined => {
     const now = clock.now();
     let found: Digest | undefined;
-    for (const [digest, at] of due) if (at <= now) found = digest;
+    for (const [digest, at] of due) if (at <= now || at > now + network.announceRefresh) found = digest;
     return found;
   };
   const step = async (): Promise<number> => {

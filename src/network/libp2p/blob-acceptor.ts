@@ -115,7 +115,8 @@ export function acceptStream(
     if (request.from * limits.blob.leafChunk >= Math.max(1, held))
       return { kind: 'error', code: errorCode.range, text: `the blob has ${held} bytes` };
     const known = deps.leaves.known(request, held);
-    if (known) return known;
+    // 32 bytes each, before any bulk and past the upload limit: they cost what questions do.
+    if (known) return peer.haveTokens.take(Math.max(1, known.hashes.length), now) ? known : BUSY;
     if (!peer.leavesTokens.take(1, now)) return BUSY;
     const place = deps.slots.enter(peer.asker(2), () => undefined);
     if (!place) return BUSY;
@@ -159,8 +160,7 @@ export function acceptStream(
 
   stream.addEventListener('message', ({ data }) => {
     try {
-      // Copies: a view would keep the whole Noise message alive that it came in.
-      for (const bytes of data instanceof Uint8Array ? [data] : data) inbox.push(bytes.slice());
+      for (const bytes of data instanceof Uint8Array ? [data] : data) inbox.push(bytes);
       account();
       void answerAll();
     } catch (error) {

@@ -169,7 +169,9 @@ async function sendPieces(
   first: Piece,
 ): Promise<BlobAnswer | undefined> {
   const { end, signal } = sending;
+  const { clock } = deps;
   let turn = 0;
+  let begun = clock.monotonic();
   for (let piece = first; ;) {
     const after = piece.at + piece.length;
     const read = (): Promise<Piece> => readPiece(deps.buffers, sending.reader, after, end);
@@ -180,9 +182,11 @@ async function sendPieces(
       return failure(errorCode.unreadable, UNFIT);
     if (!following) return undefined;
     turn += piece.length;
-    if (turn >= limits.blob.turn && sending.place.wanted) {
-      turn = 0;
+    const isOver = turn >= limits.blob.turn || clock.monotonic() - begun >= limits.blob.turnTime;
+    if (isOver && sending.place.wanted) {
       await nextTurn(sending.place, signal);
+      turn = 0;
+      begun = clock.monotonic();
     }
     piece = await following;
   }

@@ -47,10 +47,13 @@ export function createBlobPool(deps: {
     return opener;
   };
   const takeControl = async (): Promise<Opener> => {
-    const present = await control?.catch(() => undefined);
+    const before = control;
+    const present = await before?.catch(() => undefined);
     if (present && !present.gone) return present;
-    control = open();
-    return control;
+    // Unless another caller, who waited too, has opened one by now.
+    if (control === before) control = undefined;
+    control ??= open();
+    return await control;
   };
   const takeFree = (): Opener | undefined => {
     for (let opener = free.pop(); opener; opener = free.pop()) {
@@ -79,8 +82,10 @@ export function createBlobPool(deps: {
   };
   const openFor = async (waiter: Waiter): Promise<void> => {
     // Called before the bulk stream is opened, not awaited: the order of the calls is the order of the streams.
-    control ??= open();
-    control.catch(() => (control = undefined));
+    const opening = (control ??= open());
+    opening.catch(() => {
+      if (control === opening) control = undefined;
+    });
     try {
       waiter.granted.resolve(await open());
     } catch (error) {

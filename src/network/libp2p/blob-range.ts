@@ -22,6 +22,8 @@ export function rangeAnswer(
     finish();
   };
   signal?.addEventListener('abort', leave, { once: true });
+  // Between the answer and here.
+  if (signal?.aborted === true) leave();
   const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
     signal?.throwIfAborted();
     if (finished) return { done: true, value: undefined };

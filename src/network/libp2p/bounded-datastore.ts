@@ -15,6 +15,8 @@ import type { ProviderRecord, ProviderRecords } from './provider-records.ts';
 const providerPrefix = '/dht/provider/';
 const recordPrefix = '/dht/record/';
 const peerPrefix = '/peers/';
+/** Base32 of a SHA-256 multihash. kad-dht takes any CID, with up to 4 MB of "hash" in it. */
+const KEY_LENGTH = 55;
 
 export interface BoundedDatastoreOptions {
   /** The /24 (/48) that this peer is connected from. */
@@ -31,6 +33,8 @@ export class BoundedDatastore extends BaseDatastore {
   readonly #options: BoundedDatastoreOptions;
   /** Peer store keys, least recently written first. */
   readonly #peers = new Set<string>();
+  /** The value being put: each is compared with what the one before it left. */
+  #putting: Promise<unknown> = Promise.resolve();
 
   private constructor(inner: Datastore, records: ProviderRecords, options: BoundedDatastoreOptions) {
     super();
@@ -68,13 +72,12 @@ export class BoundedDatastore extends BaseDatastore {
 
   override async put(key: Key, value: Uint8Array): Promise<Key> {
     const name = key.toString();
-    if (name.startsWith(recordPrefix) && !(await this.#keepValue(key, value, await this.#find(key))))
-      return key;
-    if (name.startsWith(providerPrefix)) {
-      const record = parseRecord(name);
-      if (record === undefined) return key;
-      await this.#drop(this.#records.add(record, this.#options.subnetOf(record.peerId)));
+    if (name.startsWith(recordPrefix)) {
+      const turn = this.#putting.then(() => this.#putValue(key, value));
+      this.#putting = turn.catch(() => undefined);
+      return await turn;
     }
+    if (name.startsWith(providerPrefix)) return await this.#putRecord(key, value);
     if (name.startsWith(peerPrefix)) await this.#keepPeer(name);
     await this.#inner.put(key, value);
     return key;
@@ -112,6 +115,21 @@ export class BoundedDatastore extends BaseDatastore {
       await this.#inner.delete(new Key(`${providerPrefix}${key}/${peerId}`));
   }
 
+  async #putRecord(key: Key, value: Uint8Array): Promise<Key> {
+    const record = parseRecord(key.toString());
+    if (record === undefined) return key;
+    await this.#drop(this.#records.add(record, this.#options.subnetOf(record.peerId)));
+    await this.#inner.put(key, value);
+    // It had to go for others that came meanwhile.
+    if (this.#records.at(record) === undefined) await this.#inner.delete(key);
+    return key;
+  }
+
+  async #putValue(key: Key, value: Uint8Array): Promise<Key> {
+    if (await this.#keepValue(key, value, await this.#find(key))) await this.#inner.put(key, value);
+    return key;
+  }
+
   async #keepValue(key: Key, record: Uint8Array, kept: Uint8Array | undefined): Promise<boolean> {
     const verdict = await this.#options.values?.admit(key.toString(), record, kept);
     if (verdict?.drop !== undefined) await this.#inner.delete(new Key(verdict.drop));
@@ -143,7 +161,8 @@ function* listRecords(records: ProviderRecords, key: string): Generator<Pair> {
 function parseRecord(name: string): ProviderRecord | undefined {
   if (!name.startsWith(providerPrefix)) return undefined;
   const [key, peerId, ...rest] = name.slice(providerPrefix.length).split('/');
-  return key && peerId && rest.length === 0 ? { key, peerId } : undefined;
+  if (!key || key.length > KEY_LENGTH) return undefined;
+  return peerId && rest.length === 0 ? { key, peerId } : undefined;
 }
 
 /** kad-dht's value: the time in ms as an unsigned varint. */

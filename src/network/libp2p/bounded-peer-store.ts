@@ -11,7 +11,8 @@
  * - What a peer was merged with in the last minutes, and still has, is not written again: libp2p merges the protocol of every stream, and
  *   the DHT every address of every answer, each time reading, coding and writing the whole peer.
  *
- * Keep-alive tags are dropped: whom to dial again is the re-seed loop's business.
+ * Keep-alive tags are dropped: whom to dial again is the re-seed loop's business. Of what one message of a stranger says of a
+ * peer the first 64 protocols and addresses are read: 4 MB hold 500,000. Signed records come by identify, never by themselves.
  */
 import { KEEP_ALIVE } from '@libp2p/interface';
 import type { AbortOptions, Address, Peer, PeerData, PeerId, PeerStore } from '@libp2p/interface';
@@ -50,7 +51,8 @@ export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOption
     }
   };
 
-  const bound = (data: PeerData): PeerData => {
+  const bound = (heardData: PeerData): PeerData => {
+    const data = readable(heardData);
     const { multiaddrs, addresses, tags, ...rest } = data;
     if (multiaddrs === undefined && addresses === undefined && tags === undefined) return data;
     const given = [
@@ -83,7 +85,8 @@ export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOption
     });
   };
 
-  const merge = async (id: PeerId, data: PeerData, abort?: AbortOptions): Promise<Peer> => {
+  const merge = async (id: PeerId, heard: PeerData, abort?: AbortOptions): Promise<Peer> => {
+    const data = id.equals(self) ? heard : readable(heard);
     const write = (): Promise<Peer> => update(id, data, (bounded) => inner.merge(id, bounded, abort));
     const parts = partsOf(data);
     if (parts === undefined || id.equals(self)) return await write();
@@ -122,7 +125,21 @@ export function boundPeerStore(inner: PeerStore, options: BoundedPeerStoreOption
     save: (id, data, abort) => update(id, data, (bounded) => inner.save(id, bounded, abort)),
     patch: (id, data, abort) => update(id, data, (bounded) => inner.patch(id, bounded, abort)),
     merge,
-    consumePeerRecord: (bytes, arg) => inner.consumePeerRecord(bytes, arg),
+    // It would write past the bounds. Only gossipsub's peer exchange asks for it, which is off.
+    consumePeerRecord: async () => false,
+  };
+}
+
+/** No more of it than is worth reading. */
+function readable({ multiaddrs, addresses, protocols, ...rest }: PeerData): PeerData {
+  const { mergedParts, addressBytes } = limits.network;
+  return {
+    ...rest,
+    ...(multiaddrs === undefined ? {} : { multiaddrs: multiaddrs.slice(0, mergedParts) }),
+    ...(addresses === undefined ? {} : { addresses: addresses.slice(0, mergedParts) }),
+    ...(protocols === undefined
+      ? {}
+      : { protocols: protocols.slice(0, mergedParts).filter(({ length }) => length <= addressBytes) }),
   };
 }
 

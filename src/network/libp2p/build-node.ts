@@ -113,7 +113,7 @@ export async function buildNode(options: BuildOptions, deps: BuildDeps): Promise
   };
   const lookup = guardLookup(
     (name) => names.has(name.toLowerCase()),
-    (host) => whyNotHost(host, context()),
+    (host) => whyNotHost(host, context()) ?? dialMemory.beginHost(host),
   );
   // `lookup` goes on to net.connect, though @libp2p/tcp's type shows only a few of its options.
   const transport = deps.transport ?? tcp({ dialOpts: { lookup } as object });

@@ -53,7 +53,16 @@ export function createConnectionLimits(deps: ConnectionLimitsDeps): ConnectionLi
     // An abort, not a close: the place is needed now, and nothing is in flight on an idle connection.
     connection?.abort(new Error(why));
   };
+  /** Many can be in their handshakes at once, and none of those was counted when the others were let in. */
+  const admitOpened = (connection: Connection): void => {
+    const others = views().filter(({ id }) => id !== connection.id);
+    const publicSubnet = publicSubnetOf(connection.remoteAddr.toString());
+    const admission = admitInbound(others, { publicSubnet }, deps.max);
+    if (admission.kind === 'refuse') connection.abort(new Error(`not let in: ${admission.reason}`));
+    else if (admission.kind === 'replace') close(admission.id, 'its place is given to another peer');
+  };
   const trim = (): void => {
+    if ((libp2p?.getConnections().length ?? 0) <= deps.max) return;
     // A second connection that we opened to a peer dials back, and ends soon: nobody goes for it.
     const counted = views().filter(({ direction, alone }) => alone || direction === 'inbound');
     const victim = surplus(counted, deps.max);
@@ -97,6 +106,7 @@ export function createConnectionLimits(deps: ConnectionLimitsDeps): ConnectionLi
       libp2p = node;
       node.addEventListener('connection:open', ({ detail }) => {
         openedAt.set(detail, clock.monotonic());
+        if (detail.direction === 'inbound') admitOpened(detail);
         trim();
         if (node.getConnections(detail.remotePeer).length < 2) return;
         clock.setTimer(() => closeDuplicates(detail.remotePeer), limits.network.duplicateAge);

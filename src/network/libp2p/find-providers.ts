@@ -2,7 +2,11 @@
  * Provider records: look up, dial, ask. Everything is bounded, because the records come from strangers: 20 collected, 12
  * peers tried a blob, 4 dials at once with 1.5 s each, one a /24 (/48) in a round, known-good ones first. Dead providers rest
  * for 10 minutes, doubling to 6 h; that nobody has a blob is believed for 60 s or until a peer connects.
+ *
+ * A provider's addresses are what those say who answer the look-up. So a provider is dead only by the very addresses that
+ * failed, and another answer that names it with others is another try.
  */
+import { createHash } from 'node:crypto';
 import { deadline } from '../../core/clock.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
@@ -43,30 +47,37 @@ export function createProviderFinder(deps: FindDeps): ProviderFinder {
   const { clock } = deps;
   const { network } = limits;
   const nobody = createExpiringMap<true>(clock, network.nobodies);
-  const dead = createExpiringMap<true>(clock, network.deadProviders);
-  /** How long the next rest of a dead provider is. */
-  const rests = createExpiringMap<number>(clock, network.deadProviders);
-  const died = (peerId: string): void => {
-    const rest = rests.get(peerId) ?? network.deadProvider;
-    dead.set(peerId, true, rest);
-    rests.set(peerId, Math.min(rest * 2, network.deadProviderMax), rest + network.deadProviderMax);
+  /** By peer, then by the addresses that it was not reached at: until when they rest, and how long the next time. */
+  const dead = createExpiringMap<Map<string, { readonly until: number; readonly next: number }>>(
+    clock,
+    network.deadProviders,
+  );
+  const isDead = (provider: Provider): boolean =>
+    (dead.get(provider.peerId)?.get(placesOf(provider))?.until ?? -Infinity) > clock.monotonic();
+  const died = (provider: Provider): void => {
+    const rests = dead.get(provider.peerId) ?? new Map<string, { until: number; next: number }>();
+    const places = placesOf(provider);
+    const rest = rests.get(places)?.next ?? network.deadProvider;
+    rests.delete(places);
+    rests.set(places, { until: clock.monotonic() + rest, next: Math.min(rest * 2, network.deadProviderMax) });
+    for (const oldest of rests.keys()) {
+      if (rests.size <= network.deadProviderPlaces) break;
+      rests.delete(oldest);
+    }
+    dead.set(provider.peerId, rests, rest + network.deadProviderMax);
   };
 
-  const reach = async (
-    provider: Provider,
-    digest: Digest,
-    signal: AbortSignal,
-  ): Promise<Holder | undefined> => {
+  const reach = async (provider: Provider, digest: Digest, signal: AbortSignal): Promise<Reached> => {
     if (!deps.isConnected(provider.peerId)) {
       using limit = deadline(clock, network.findDialTime, signal);
       try {
         await deps.dial(provider, limit.signal);
       } catch {
-        if (!signal.aborted) died(provider.peerId);
-        return undefined;
+        if (!signal.aborted) died(provider);
+        return 'not reached';
       }
     }
-    rests.delete(provider.peerId);
+    dead.delete(provider.peerId);
     return await deps.questions.ask(provider.peerId, digest, { signal, time: network.findAskTime });
   };
 
@@ -74,9 +85,11 @@ export function createProviderFinder(deps: FindDeps): ProviderFinder {
   const candidate = ({ peerId, addresses }: Provider, digest: Digest): Provider | undefined => {
     if (peerId === deps.self || deps.isBanned(peerId) || deps.questions.hasDenied(peerId, digest))
       return undefined;
-    const usable = addresses.filter((address) => deps.accepts(address));
-    if (!deps.isConnected(peerId) && (dead.has(peerId) || usable.length === 0)) return undefined;
-    return { peerId, addresses: usable };
+    // libp2p tries no more.
+    const usable = addresses.filter((address) => deps.accepts(address)).slice(0, network.addressesPerPeer);
+    const provider = { peerId, addresses: usable };
+    if (!deps.isConnected(peerId) && (usable.length === 0 || isDead(provider))) return undefined;
+    return provider;
   };
 
   async function* find(digest: Digest, options: PeerCallOptions = {}): AsyncGenerator<Holder> {
@@ -120,10 +133,12 @@ export function createProviderFinder(deps: FindDeps): ProviderFinder {
     peerConnected(peerId) {
       nobody.clear();
       dead.delete(peerId);
-      rests.delete(peerId);
     },
   };
 }
+
+/** What came of a provider: it holds the blob, it does not (or did not say), or nobody was there. */
+type Reached = Holder | undefined | 'not reached';
 
 interface Round {
   add(provider: Provider): void;
@@ -136,12 +151,15 @@ interface Round {
 /** Works off the providers, the best of those known first, 4 at once. */
 function createRound(
   deps: Pick<FindDeps, 'isConnected' | 'isKnownGood'>,
-  reach: (provider: Provider) => Promise<Holder | undefined>,
+  reach: (provider: Provider) => Promise<Reached>,
 ): Round {
   const { network } = limits;
   const waiting: Provider[] = [];
   const found: Holder[] = [];
   const seen = new Set<string>();
+  /** Peers that are being tried, and those that were reached: what else is said of them does not matter (any more). */
+  const trying = new Set<string>();
+  const reached = new Set<string>();
   let subnetsOfRound = new Set<string>();
   let tried = 0;
   let running = 0;
@@ -153,7 +171,8 @@ function createRound(
   };
 
   const takeBest = (): Provider | undefined => {
-    const fresh = (provider: Provider): boolean => !subnetsOfRound.has(groupOf(provider));
+    const fresh = (provider: Provider): boolean =>
+      !subnetsOfRound.has(groupOf(provider)) && !trying.has(provider.peerId);
     // The next round begins when nothing of this one is left to wait for.
     if (running === 0 && !waiting.some(fresh)) subnetsOfRound = new Set();
     const rank = ({ peerId }: Provider): number =>
@@ -164,19 +183,28 @@ function createRound(
     subnetsOfRound.add(groupOf(best));
     return best;
   };
+  const settle = (peerId: string): void => {
+    reached.add(peerId);
+    for (const other of waiting.filter((provider) => provider.peerId === peerId))
+      waiting.splice(waiting.indexOf(other), 1);
+  };
   const pump = (): void => {
     while (running < network.findDials && tried < network.findPeers) {
       const provider = takeBest();
       if (provider === undefined) break;
       tried += 1;
       running += 1;
+      trying.add(provider.peerId);
       void reach(provider)
-        .then((holder) => {
-          if (holder !== undefined) found.push(holder);
+        .then((result) => {
+          if (result === 'not reached') return undefined;
+          settle(provider.peerId);
+          if (result !== undefined) found.push(result);
           return undefined;
         })
         .finally(() => {
           running -= 1;
+          trying.delete(provider.peerId);
           pump();
           wake();
         });
@@ -186,8 +214,9 @@ function createRound(
     running === 0 && ((closed && waiting.length === 0) || tried >= network.findPeers);
   return {
     add(provider) {
-      if (seen.has(provider.peerId)) return;
-      seen.add(provider.peerId);
+      const key = `${provider.peerId} ${placesOf(provider)}`;
+      if (seen.has(key) || reached.has(provider.peerId)) return;
+      seen.add(key);
       waiting.push(provider);
       pump();
     },
@@ -205,6 +234,11 @@ function createRound(
       return signal.aborted ? undefined : found.shift();
     },
   };
+}
+
+/** Short, whatever a stranger says. */
+function placesOf({ addresses }: Provider): string {
+  return createHash('sha256').update(addresses.toSorted().join(' ')).digest('base64');
 }
 
 function groupOf({ addresses, peerId }: Provider): string {

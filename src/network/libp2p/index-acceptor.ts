@@ -19,7 +19,7 @@ export interface IndexAcceptorDeps {
   readonly writer: StreamWriter;
   readonly buffers: SendBuffers;
   /** Memory for requests that are being received. */
-  readonly budget: Budget;
+  readonly budget: Pick<Budget, 'take' | 'give'>;
   /** A place to answer in, and who answers; undefined: BUSY. */
   enter():
     | { answer(request: Uint8Array, signal: AbortSignal): AsyncIterable<Uint8Array>; leave(): void }

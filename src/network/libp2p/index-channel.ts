@@ -59,12 +59,16 @@ export function createLibp2pIndex(deps: Libp2pIndexDeps): Libp2pIndex {
     pubsub,
     leave: (peerId, ms) => deps.ban(peerId, 'gossip', ms),
   });
-  const connections = (): Connection[] =>
-    [...peers].flatMap((peerId) => {
-      const all = node.getConnections();
-      const usable = all.find((one) => one.status === 'open' && one.remotePeer.toString() === peerId);
-      return usable && !usable.limits ? [usable] : [];
-    });
+  const connections = (): Iterable<Connection> => {
+    const usable = new Map<string, Connection>();
+    for (const connection of node.getConnections()) {
+      const peerId = connection.remotePeer.toString();
+      // The first of two: the second may be a dial back, which is soon closed.
+      if (connection.status !== 'open' || connection.limits || usable.has(peerId)) continue;
+      if (peers.has(peerId)) usable.set(peerId, connection);
+    }
+    return usable.values();
+  };
   const mender = createGossipMender({ clock, pubsub, connections });
   const arrived = (peerId: string): void => {
     if (peers.has(peerId)) return;

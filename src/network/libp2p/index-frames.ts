@@ -8,6 +8,7 @@
  */
 import { PeerError, type PeerFailure } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { printable } from '../blob-protocol/answers.ts';
 import type { HeadCheck } from '../blob-protocol/frame-parser.ts';
 import { allocateFrame, frameType, HEAD_BYTES, ProtocolViolation } from '../blob-protocol/frames.ts';
 
@@ -80,7 +81,7 @@ export function refusalOf(peerId: string, type: number, content: Uint8Array): Pe
     return new PeerError({ peerId, failure: 'busy', retryAfter }, `${peerId} is busy`);
   }
   const code = view.getUint16(0);
-  const text = new TextDecoder().decode(content.subarray(2));
+  const text = printable(content.subarray(2));
   return new PeerError({ peerId, failure: failureOf(code) }, `${peerId} says error ${code}: ${text}`);
 }
 

@@ -88,7 +88,13 @@ export function createGossipFactory(isLanHost: (host: string) => boolean): Gossi
       },
     },
     // Rejected messages cost 5 n^2: below these from the second (no gossip), the fourth and the fifth on.
-    scoreThresholds: { gossipThreshold: -10, publishThreshold: -50, graylistThreshold: -80 },
+    scoreThresholds: {
+      gossipThreshold: -10,
+      publishThreshold: -50,
+      graylistThreshold: -80,
+      // Never: `doPX` is about giving only. A peer with a good score (10 by default) would choose whom we dial.
+      acceptPXThreshold: Number.MAX_SAFE_INTEGER,
+    },
   });
 }
 

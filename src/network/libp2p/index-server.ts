@@ -7,7 +7,7 @@ import type { ProtocolViolation } from '../blob-protocol/frames.ts';
 import type { IndexHandler } from '../index-channel.ts';
 import type { UploadGate } from './blob-upload-gate.ts';
 import { createConnectionWriters, type ConnectionWriters } from './blob-writers.ts';
-import { createBudget } from './byte-budget.ts';
+import { createBudget, type Budget } from './byte-budget.ts';
 import { acceptIndexStream, type IndexAcceptor } from './index-acceptor.ts';
 import { createKeyedBuckets, createRateBucket } from './rate-bucket.ts';
 import { createSendBuffers } from './send-buffers.ts';
@@ -28,7 +28,7 @@ export interface IndexServer extends Disposable {
   serve(handler: IndexHandler): void;
 }
 
-const { requestRate, requestBurst, peersKept, receivedBytes } = limits.indexChannel;
+const { requestRate, requestBurst, peersKept, receivedBytes, receivedBytesPerPeer } = limits.indexChannel;
 
 export function createIndexServer(deps: IndexServerDeps): IndexServer {
   const { clock, facts } = deps;
@@ -39,6 +39,7 @@ export function createIndexServer(deps: IndexServerDeps): IndexServer {
   /** By peer, not by connection: reconnecting gives no new burst. */
   const requests = createKeyedBuckets(peersKept, () => createRateBucket(clock, requestRate, requestBurst));
   const answering = new Map<string, number>();
+  const receiving = new Map<string, number>();
   let answers = 0;
   let handler: IndexHandler | undefined;
 
@@ -56,6 +57,21 @@ export function createIndexServer(deps: IndexServerDeps): IndexServer {
     };
     return { handler, leave };
   };
+  /** A head of 4 bytes takes the room of its request: without a share of its own one host could take all that there is. */
+  const shareOf = (peerId: string): Pick<Budget, 'take' | 'give'> => ({
+    take(bytes) {
+      const own = receiving.get(peerId) ?? 0;
+      if (own + bytes > receivedBytesPerPeer || !budget.take(bytes)) return false;
+      receiving.set(peerId, own + bytes);
+      return true;
+    },
+    give(bytes) {
+      budget.give(bytes);
+      const left = (receiving.get(peerId) ?? 0) - bytes;
+      if (left > 0) receiving.set(peerId, left);
+      else receiving.delete(peerId);
+    },
+  });
   const stopWatching = deps.sweeper.watch((now) => {
     for (const acceptor of acceptors) acceptor.check(now);
   });
@@ -77,7 +93,7 @@ export function createIndexServer(deps: IndexServerDeps): IndexServer {
         {
           clock,
           buffers,
-          budget,
+          budget: shareOf(peerId),
           writer: link.writers.writer(stream),
           enter() {
             const place = enter(peerId);

@@ -40,9 +40,15 @@ export interface StreamInflow {
   readonly pausedFor: number;
 }
 
+/** Smaller pieces than this are joined, to so much: each would keep the Noise message that it came in, and is an object. */
+const SMALL = 4096;
+const JOINED = 64 * 1024;
+
 export function createStreamInflow(clock: Clock, stream: Stream): StreamInflow {
   let queue: Uint8Array[] = [];
   let queued = 0;
+  /** The memory that the last of the queue lies in, when that is a copy of small pieces. */
+  let joining: Uint8Array | undefined;
   let wake: (() => void) | undefined;
   let paused = false;
   let resuming = false;
@@ -72,6 +78,22 @@ export function createStreamInflow(clock: Clock, stream: Stream): StreamInflow {
   const drop = (): void => {
     queue = [];
     queued = 0;
+    joining = undefined;
+  };
+  const join = (bytes: Uint8Array): void => {
+    const last = joining && queue.at(-1);
+    const length = (last?.length ?? 0) + bytes.length;
+    if (!joining || !last || length > JOINED) {
+      joining = bytes.slice();
+      queue.push(joining);
+      return;
+    }
+    if (length > joining.length) {
+      joining = new Uint8Array(Math.min(JOINED, 2 * length));
+      joining.set(last);
+    }
+    joining.set(bytes, last.length);
+    queue[queue.length - 1] = joining.subarray(0, length);
   };
 
   return {
@@ -106,8 +128,12 @@ export function createStreamInflow(clock: Clock, stream: Stream): StreamInflow {
       endedUnheard();
     },
     keep(bytes) {
-      queue.push(bytes);
       queued += bytes.length;
+      if (bytes.length < SMALL) join(bytes);
+      else {
+        joining = undefined;
+        queue.push(bytes);
+      }
     },
     async next(isOver) {
       for (;;) {

@@ -13,7 +13,10 @@ export interface BorrowedShelf extends Shelf {
   take(message: ShelfMessage): void;
 }
 
-/** A read that takes longer, ms, says that the disk is slow: for a while no other keeps this thread waiting. */
+/**
+ * Two reads in a row that take longer, ms, say that the disk is slow: for a while no other keeps this thread waiting. One
+ * alone may have been the scheduler's doing.
+ */
 const SLOW_READ = 50;
 const SLOW_FOR = 10_000;
 
@@ -24,6 +27,7 @@ export function borrowShelf(
   const sizes = new Map<Digest, number>();
   let folder: string | undefined;
   let slowUntil = -Infinity;
+  let wasSlow = false;
   const opening = new Map<number, { digest: Digest; resolve(reader: ShelfReader | undefined): void }>();
   const reading = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>();
   let lastId = 0;
@@ -90,7 +94,9 @@ export function borrowShelf(
       if (folder === undefined || !sizes.has(digest) || start < slowUntil) return undefined;
       const count = readFileWhole(join(folder, digest.slice(0, 2), digest), target);
       const end = clock.monotonic();
-      if (end - start > SLOW_READ) slowUntil = end + SLOW_FOR;
+      const isSlow = end - start > SLOW_READ;
+      if (isSlow && wasSlow) slowUntil = end + SLOW_FOR;
+      wasSlow = isSlow;
       return count;
     },
     reportCorrupt(digest) {
