@@ -55,7 +55,7 @@ export async function rereadPolicy(config: Pick<Config, 'mode' | 'policy'>): Pro
 }
 
 /** Undefined when there is none. @throws ConfigurationError */
-export async function readPolicyFile(path: string): Promise<PolicyFile | undefined> {
+export async function readPolicyFile(path: string, parse = parsePolicy): Promise<PolicyFile | undefined> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
@@ -68,7 +68,7 @@ export async function readPolicyFile(path: string): Promise<PolicyFile | undefin
       { cause },
     );
   }
-  return parsePolicy(bytes, path);
+  return parse(bytes, path);
 }
 
 function refuse(what: string, path: string): never {

@@ -5,8 +5,6 @@
  */
 import { join } from 'node:path';
 import type { Config } from './config.ts';
-import type { Digest } from './core/digest.ts';
-import { limits } from './core/limits.ts';
 import type { Policy } from './core/log/policy.ts';
 import { loadKnownPublishers, rereadPolicy } from './load-policy.ts';
 import type { Administration } from './mirror/administration.ts';
@@ -17,8 +15,8 @@ import {
 } from './mirror/follow/follow-state.ts';
 import { createChangingFollower } from './mirror/follow/changing-follower.ts';
 import type { IndexHead } from './mirror/follow/index-head.ts';
+import { readNamesBlob } from './mirror/follow/names-blob.ts';
 import { watchPolicy } from './mirror/follow/watch-policy.ts';
-import { readAll } from './mirror/read-fully.ts';
 import { openPublisher, type OpenPublisherDeps, type PublishSettings } from './open-publisher.ts';
 import { openDiskIndexMaps } from './store/index-map/disk-index-maps.ts';
 import type { IndexMaps } from './store/index-map/index-maps.ts';
@@ -65,11 +63,6 @@ export async function openIndex(
   await using stack = new AsyncDisposableStack();
   const publisher = publish && stack.use(await openPublisher(config, publish, deps));
   const { maps, states } = deps.storage ?? (await openStorage(config, deps, stack));
-  const blob = async (digest: Digest): Promise<Uint8Array | undefined> => {
-    if (store.visibility(digest) !== 'public') return undefined;
-    await using reader = await store.open(digest);
-    return reader && (await readAll(reader, limits.page.listDecodedBytes, `the list ${digest}`));
-  };
   const followed = policy ?? known ?? (await loadKnownPublishers(config));
   const note = (error: unknown): void =>
     facts.emit('publisher:noted', { message: error instanceof Error ? error.message : String(error) });
@@ -83,7 +76,7 @@ export async function openIndex(
         maps,
         states,
         own: publisher?.index,
-        blob,
+        blob: publisher && ((digest) => readNamesBlob(store, digest)),
         onHint: (hint) => void publisher?.hint(hint).catch(note),
         onAnnouncement: (announcement) => void publisher?.heard(announcement).catch(note),
       },

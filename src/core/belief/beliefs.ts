@@ -14,7 +14,7 @@ import { Acceptance } from './acceptance.ts';
 import { BasesEnd } from './bases-end.ts';
 import { BeliefLedger, inPieces, JUDGED_AT_ONCE, type Steps } from './belief-ledger.ts';
 import type { Belief } from './believe.ts';
-import { backerOf, bySlot, liveVote, type Voter, type VoterSpec } from './backers.ts';
+import { type Backer, backerOf, bySlot, liveVote, type Voter, type VoterSpec } from './backers.ts';
 import { isHigher, type Vote } from './candidate.ts';
 import type { KeptBasis, KeptBeliefs, KeptName } from './kept-beliefs.ts';
 import type { VoteLimits } from './vote-memory.ts';
@@ -118,7 +118,7 @@ export class Beliefs {
   /** As {@link letBasesGo}, in pieces; until it is finished nothing else may change. Undefined: not yet. */
   endBases(): BasesEnd | undefined {
     const { bases, voters } = this.#ledger;
-    const newest = Math.max(...bases.flat(2).map((backer) => backer.at));
+    const newest = bases.flat(2).reduce((most, { at }) => Math.max(most, at), -Infinity);
     for (const { view, excluded } of voters.values())
       if (view !== undefined && !excluded && view.observedAt < newest) return undefined;
     return new BasesEnd(this.#ledger);
@@ -190,6 +190,30 @@ export class Beliefs {
         .flat()
         .map(({ voter, at, complete, scope }) => ({ voter: voter.id, at, complete, scope: scope.id })),
     );
+  }
+
+  /** What they were of which the bases tell, each once. */
+  basisScopes(): Scope[] {
+    const scopes = this.#ledger.bases.flat(2).map(({ scope }) => [scope.id, scope] as const);
+    return [...new Map(scopes).values()];
+  }
+
+  /**
+   * How often the voter's `complete` or `scope` became another one since the oldest basis. Each time kept a basis, with the scope that
+   * it left; a large one counts for several.
+   */
+  groundChanges(id: string): number {
+    const { bases, present } = this.#ledger;
+    let changes = 0;
+    let before: Backer | undefined;
+    for (const backers of [...bases, present]) {
+      const now = backers.flat().find(({ voter }) => voter.id === id);
+      if (before !== undefined && now !== undefined)
+        if (before.complete !== now.complete || before.scope.id !== now.scope.id)
+          changes += 1 + Math.floor((before.scope.names?.size ?? 0) / limits.belief.scopeNames);
+      before = now ?? before;
+    }
+    return changes;
   }
 
   excludedSlots(): string[] {

@@ -8,6 +8,8 @@ export interface Scope {
   /** The record's `scope`: `all`, or the digest of the sorted names. */
   readonly id: string;
   covers(name: string): boolean;
+  /** Those that it covers; undefined: all of them, or they are not here. */
+  readonly names?: ReadonlySet<string>;
 }
 
 export interface VoterView {

@@ -14,6 +14,13 @@ export function encodePart(content: Uint8Array): Uint8Array {
   return part;
 }
 
+/** What stands before a part's content. */
+export function partHead(length: number): Uint8Array {
+  const head = Buffer.allocUnsafe(HEAD_BYTES);
+  head.writeUInt32BE(length);
+  return head;
+}
+
 /** @throws InvalidLogError MESSAGE_TOO_LARGE for a part of more than `limit` bytes, MESSAGE_MALFORMED when the last is cut off */
 export async function* readParts(
   chunks: AsyncIterable<Uint8Array>,

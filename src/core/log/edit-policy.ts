@@ -1,11 +1,29 @@
 /** What `fondue trust` does to a policy file. Every other line, comments included, stays as it is and where it is. */
 import { ConfigurationError } from '../errors.ts';
 import { type NewException, withException, withoutException } from './policy-exceptions.ts';
-import { isLogKey, parsePolicy, formatPolicy, type PolicyFile, policyItems } from './policy-file.ts';
+import {
+  EMPTY_POLICY,
+  isLogKey,
+  parsePolicy,
+  formatPolicy,
+  type PolicyFile,
+  policyItems,
+} from './policy-file.ts';
 import { policyOf, quorumGroup } from './policy.ts';
 import { parseVerifierKey } from './verifier-key.ts';
 
 const GROUP = 'publishers';
+
+/**
+ * A file with nothing but comments is a beginning for who edits it; for a node that runs it may be half-written, and is wrong.
+ * @throws ConfigurationError
+ */
+export function parsePolicyToEdit(bytes: Uint8Array, source: string): PolicyFile {
+  const lines = Buffer.from(bytes).toString('latin1').split('\n');
+  if (lines.some((line) => policyItems(line).length > 0)) return parsePolicy(bytes, source);
+  const end = lines.at(-1) === '' ? '' : '\n';
+  return parsePolicy(Buffer.concat([bytes, Buffer.from(end), EMPTY_POLICY]), source);
+}
 
 export interface NewPublisher {
   readonly verifierKey: string;

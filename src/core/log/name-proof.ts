@@ -116,10 +116,12 @@ function judge(project: ProjectName, evidence: NameEvidence, policy: Policy, now
     if (names(evidence.stale, record.stale, 'stale')?.has(project) === true)
       return none('ENTRY_STALE', 'it marked its own entry as out of date');
     if (answer === 'unknown') return none('BIN_PARTIAL', 'its bin is too full to say');
-    if (answer === 'absent') {
-      const fault = noAbsence(project, record, evidence);
-      if (fault !== undefined) return none('NO_ABSENCE', fault);
-    }
+    if (!covers(project, record, evidence))
+      return none(
+        answer === 'absent' ? 'NO_ABSENCE' : 'OUT_OF_SCOPE',
+        'the project is none of those it looks at',
+      );
+    if (answer === 'absent' && !record.complete) return none('NO_ABSENCE', 'it has not read everything yet');
     const candidate: Candidate =
       answer === 'absent' ? answer : { serial: answer.serial, digest: answer.digest, length: answer.length };
     const { observedAt, upstream, format } = record;
@@ -137,12 +139,8 @@ function judge(project: ProjectName, evidence: NameEvidence, policy: Policy, now
   }
 }
 
-function noAbsence(project: ProjectName, record: IndexRecord, { scope }: NameEvidence): string | undefined {
-  if (!record.complete) return 'it has not read everything yet';
-  if (record.scope === 'all') return undefined;
-  return names(scope, record.scope, 'scope')?.has(project) === true
-    ? undefined
-    : 'the project is none of those it looks at';
+function covers(project: ProjectName, { scope }: IndexRecord, evidence: NameEvidence): boolean {
+  return scope === 'all' || names(evidence.scope, scope, 'scope')?.has(project) === true;
 }
 
 /** @throws InvalidContentError when the list is missing or another one */

@@ -1,7 +1,7 @@
 /**
  * `/simple/` from the index maps: written to one compressed file when somebody asks for it and the head has moved on, then
  * streamed in the form asked for. Must always hold: memory does not grow with it; only a list that was written to its end
- * replaces the one before; its age is that of the head it was made from; making it takes a small share of the time.
+ * replaces the one before; what was believed under another policy is no list; its age is that of the head it was made from; making it takes a small share of the time.
  */
 import { hash } from 'node:crypto';
 import type { ContentCoding } from '../../core/accept.ts';
@@ -24,7 +24,7 @@ import { createHeadTime } from './head-time.ts';
 export interface BelievedListDeps {
   readonly head: Pick<
     IndexHead,
-    'names' | 'version' | 'serial' | 'observedAt' | 'now' | 'clockResets' | 'retracted'
+    'names' | 'version' | 'policyId' | 'serial' | 'observedAt' | 'now' | 'clockResets' | 'retracted'
   >;
   readonly file: ReplaceableFile;
   /** Where its compressed forms are kept. */
@@ -41,8 +41,9 @@ interface Known extends Pick<ListFacts, 'version' | 'observedAt'> {
 }
 
 const BATCH = 1000;
-/** In the file's `upstream`, before the serial: no other list is taken for ours. */
+/** In the file's `upstream`, before the policy and the serial: no other list is taken for ours. */
 const OURS = 'believed:';
+const OTHER_POLICY = 'the policy has become another one';
 
 export function createBelievedList(
   deps: BelievedListDeps,
@@ -58,15 +59,18 @@ export function createBelievedList(
   let flight: Promise<string | undefined> | undefined;
   let notBefore = -Infinity;
 
+  const policyNow = (): string => `${OURS}${head.policyId?.() ?? ''}:`;
+  let policy = policyNow();
+
   const versionNow = (): string => hash('sha256', `list\n${head.version()}`, 'hex').slice(0, 32);
 
   /** What the file holds, once after the start. */
   async function look(): Promise<void> {
     const kept = await readList(file).catch(() => undefined);
     await kept?.lines.return(undefined);
-    if (kept === undefined || known !== undefined || !kept.facts.upstream.startsWith(OURS)) return;
+    if (kept === undefined || known !== undefined || !kept.facts.upstream.startsWith(policy)) return;
     const { version, observedAt, upstream } = kept.facts;
-    known = { version, observedAt, serial: upstream.slice(OURS.length) || undefined };
+    known = { version, observedAt, serial: upstream.slice(policy.length) || undefined };
   }
 
   async function* parts(serial: string | undefined): AsyncGenerator<ListPart> {
@@ -86,21 +90,30 @@ export function createBelievedList(
 
   async function make(observedAt: number): Promise<string | undefined> {
     const began = clock.monotonic();
+    const madeUnder = policyNow();
     const version = versionNow();
     const highest = head.serial() ?? 0;
     const serial = highest === 0 ? undefined : String(highest);
     try {
-      const facts = { observedAt, upstream: `${OURS}${serial ?? ''}`, version };
+      const facts = { observedAt, upstream: `${madeUnder}${serial ?? ''}`, version };
       await writeList(file, facts, parts(serial), deps.isPrivate);
+      if (policyNow() !== madeUnder) return OTHER_POLICY;
       known = { version, observedAt, serial };
       return undefined;
     } catch (error) {
       return (error as Error).message;
     } finally {
       const took = clock.monotonic() - began;
-      notBefore =
-        clock.monotonic() + Math.max(limits.believed.listEvery, took / limits.believed.listShare - took);
+      const pause = Math.max(limits.believed.listEvery, took / limits.believed.listShare - took);
+      notBefore = policyNow() === madeUnder ? clock.monotonic() + pause : -Infinity;
     }
+  }
+
+  function forgetOtherPolicy(): void {
+    if (policyNow() === policy) return;
+    policy = policyNow();
+    known = undefined;
+    notBefore = -Infinity;
   }
 
   /** Undefined: there is nothing to be made now. */
@@ -137,6 +150,7 @@ export function createBelievedList(
       patience.signal?.throwIfAborted();
       looking ??= look();
       await looking;
+      forgetOtherPolicy();
       const making = refresh();
       if (making !== undefined) {
         const longest = patience.wait ?? limits.gateway.wait;

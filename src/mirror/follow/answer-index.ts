@@ -4,7 +4,7 @@
  */
 import type { Digest } from '../../core/digest.ts';
 import { digestFromBytes } from '../../core/digest.ts';
-import { encodePart } from '../../core/index-messages/answer-parts.ts';
+import { encodePart, partHead } from '../../core/index-messages/answer-parts.ts';
 import {
   type Bundle,
   encodeBundle,
@@ -48,10 +48,13 @@ async function* packed(parts: AsyncIterable<Uint8Array>, signal: AbortSignal): A
   let length = 0;
   for await (const part of parts) {
     signal.throwIfAborted();
-    waiting.push(encodePart(part));
+    // A list of names may have megabytes: not a second and a third time.
+    const isLarge = part.length >= CHUNK_BYTES;
+    waiting.push(isLarge ? partHead(part.length) : encodePart(part));
     length += 4 + part.length;
     if (length < CHUNK_BYTES) continue;
     yield Buffer.concat(waiting);
+    if (isLarge) yield part;
     [waiting, length] = [[], 0];
   }
   if (length > 0) yield Buffer.concat(waiting);

@@ -11,6 +11,7 @@ import type { Steps } from '../../core/belief/belief-ledger.ts';
 import type { Beliefs } from '../../core/belief/beliefs.ts';
 import type { Vote } from '../../core/belief/candidate.ts';
 import type { Scope } from '../../core/belief/voter-view.ts';
+import { InvalidIndexMapError } from '../../core/errors.ts';
 import { binNumber } from '../../core/index-map/index-entry.ts';
 import type { MapAnswer } from '../../core/index-map/map-proof.ts';
 import type { ProjectName } from '../../core/project-name.ts';
@@ -19,6 +20,7 @@ import { differingNames } from './differing-names.ts';
 import type { FollowState, StateWrite } from './follow-state.ts';
 import { LoadedView, type ViewFacts } from './loaded-view.ts';
 import { LoadedViews } from './loaded-views.ts';
+import { namesToSettle } from './names-to-settle.ts';
 import { pieces } from './pieces.ts';
 import { type BookOptions, emptyBeliefs, OWN, restoreBeliefs } from './restore-beliefs.ts';
 import { WrittenChange } from './written-beliefs.ts';
@@ -62,6 +64,8 @@ export class BeliefBook {
   #beliefs: Beliefs;
   /** A change broke off, and memory is not what was written: the views of that. */
   #broken: ReadonlyMap<string, ViewFacts> | undefined;
+  /** Of a change that is written, and whose map a full disk keeps back: what was believed before is told until it is made. */
+  #unfinished: (() => Promise<void>) | undefined;
 
   private constructor(state: FollowState, options: BookOptions, scopeOf: (id: string) => Promise<Scope>) {
     this.#state = state;
@@ -122,13 +126,20 @@ export class BeliefBook {
         await this.#inPieces(acceptance.finish(), written);
       }
       const prepared = await written.prepare();
-      await this.#inPiece(async () => {
-        acceptance?.done();
-        this.#views.set(slot, view);
-        await this.#state.write([...swap.writes, ...prepared.writes]);
-        await swap.commit();
-      });
-      await prepared.finish();
+      await this.#inPiece(() => this.#state.write([...swap.writes, ...prepared.writes]));
+      this.#unfinished = async () => {
+        await this.#inPiece(async () => {
+          await swap.commit();
+          acceptance?.done();
+          this.#views.set(slot, view);
+        }).catch((error: unknown) => {
+          if (error instanceof InvalidIndexMapError) this.#unfinished = undefined;
+          throw error;
+        });
+        this.#unfinished = undefined;
+        await prepared.finish();
+      };
+      await this.#unfinished();
       await this.#letBasesGo();
       await this.#letRestGo(touched);
       this.#prune();
@@ -140,14 +151,23 @@ export class BeliefBook {
 
   /** A bundle's vote, or with slot `own` this node's reading. */
   vote(slot: string, name: string, vote: Vote): Promise<void> {
-    return this.#changeAtOnce(async () => {
-      await this.#views.load([name, ...this.#beliefs.activeNames()]);
-      this.#beliefs.vote(slot, name, vote);
-    });
+    return this.#change(() =>
+      this.#inPiece(async () => {
+        await this.#views.load([name, ...this.#beliefs.activeNames()]);
+        this.#beliefs.vote(slot, name, vote);
+        await this.#write(new WrittenChange(this.#state, this.#beliefs));
+        this.#prune();
+      }),
+    );
   }
 
   ownVote(name: string, vote: Vote): Promise<void> {
     return this.vote(OWN, name, vote);
+  }
+
+  /** Who is to go on from the map of a change goes on from the newest. */
+  async finishChange(): Promise<void> {
+    if (this.#unfinished !== undefined) await this.#change(async () => undefined);
   }
 
   exclude(slot: string, writes: readonly StateWrite[] = []): Promise<void> {
@@ -175,6 +195,16 @@ export class BeliefBook {
 
   view(slot: string): ViewFacts | undefined {
     return this.#views.get(slot)?.facts;
+  }
+
+  /** As `Beliefs` counts them. */
+  groundChanges(slot: string): number {
+    return this.#beliefs.groundChanges(slot);
+  }
+
+  /** The lists that bases still stand on, by digest. */
+  basisScopes(): string[] {
+    return this.#beliefs.basisScopes().map(({ id }) => id);
   }
 
   /** No T rests on what the slot's view says: its own new word decides, or k others have read as late. */
@@ -229,25 +259,15 @@ export class BeliefBook {
   /** Where it fails, what is believed is again what is written. */
   #change<T>(work: () => Promise<T>): Promise<T> {
     return this.#changing.run(async () => {
-      const views = this.#broken ?? this.#views.facts();
       try {
+        await this.#unfinished?.();
         return await work();
       } catch (error) {
         // Who asks next mends it, and hears why where that cannot be.
-        this.#broken ??= views;
+        if (this.#unfinished === undefined) this.#broken ??= this.#views.facts();
         throw error;
       }
     });
-  }
-
-  async #changeAtOnce(work: () => Promise<void>): Promise<void> {
-    await this.#change(() =>
-      this.#inPiece(async () => {
-        await work();
-        await this.#write(new WrittenChange(this.#state, this.#beliefs));
-        this.#prune();
-      }),
-    );
   }
 
   #touch(acceptance: Acceptance, view: LoadedView, next: NewView, names: readonly string[]): Promise<void> {
@@ -288,17 +308,11 @@ export class BeliefBook {
   }
 
   async #letBasesGo(): Promise<void> {
-    const bases = this.#beliefs.keptBases().flat();
-    if (bases.length === 0) return;
-    const newest = Math.max(...bases.map(({ at }) => at));
-    const views = this.#views.entries().filter(([slot]) => !this.excluded().includes(slot));
-    const scopes = new Set(views.map(([, { scope }]) => scope.id));
-    if (views.length < this.#options.k || scopes.size > 1) return;
-    if (views.some(([, view]) => view.observedAt < newest)) return;
-    const end = this.#beliefs.endBases();
-    if (end === undefined) return;
+    const settling = namesToSettle(this.#beliefs, this.#views, this.#options.k);
+    const end = settling && this.#beliefs.endBases();
+    if (settling === undefined || end === undefined) return;
     const written = new WrittenChange(this.#state, this.#beliefs);
-    for await (const names of pieces(this.#mayDiffer(), NAMES_A_PIECE)) {
+    for await (const names of pieces(settling, NAMES_A_PIECE)) {
       await this.#inPiece(async () => {
         await this.#views.load(names);
         end.touch(names);
@@ -320,11 +334,6 @@ export class BeliefBook {
     if (!written.isEmpty) await this.#write(written);
     const gone = before - this.#beliefs.size.resting;
     this.#pace = gone > most / 2 ? Math.min(2 * this.#pace, LOOKED_AT_MOST) : NAMES_A_PIECE;
-  }
-
-  async *#mayDiffer(): AsyncGenerator<readonly string[]> {
-    yield* differingNames(this.#views.maps());
-    for (const [, { facts }] of this.#views.entries()) yield [...facts.stale];
   }
 
   #prune(next?: LoadedView): void {

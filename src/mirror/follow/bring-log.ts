@@ -43,7 +43,10 @@ export async function bringLog(
     return { kind: 'done' };
   }
   const gap = next.checkpoint.size - log.size;
-  const ranged = gap <= limits.follow.rangeRecords ? await fromRange(deps, log, next, signal) : undefined;
+  // A longer one is joined anew: its leaves are in memory.
+  const isLong = log.tail.size - log.tail.first + gap > limits.follow.tailLeaves;
+  const ranged =
+    gap <= limits.follow.rangeRecords && !isLong ? await fromRange(deps, log, next, signal) : undefined;
   if (ranged === 'done') return { kind: 'done' };
   if (ranged === undefined && (await fromConsistency(deps, log, next, signal))) return { kind: 'done' };
   const proof = await findRewrite(deps, log, next, signal);

@@ -133,6 +133,10 @@ export class ChangingFollower implements Follower {
     return this.#changes;
   }
 
+  policyId(): string {
+    return this.#current.policyId?.() ?? '';
+  }
+
   misconductProof(digest: Digest): Uint8Array | undefined {
     return this.#current.misconductProof?.(digest);
   }

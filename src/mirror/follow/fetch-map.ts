@@ -59,7 +59,10 @@ export async function fetchMap(
         );
     } catch (error) {
       signal.throwIfAborted();
-      if (patience.signal.aborted) continue;
+      if (patience.signal.aborted) {
+        deps.refusals.silent(peer);
+        continue;
+      }
       // A bin that its publisher signed and that breaks the rules is no better elsewhere.
       if (error instanceof InvalidIndexMapError) throw error;
       deps.refusals.caught(error, origin, peer);

@@ -31,6 +31,8 @@ interface KeptRecord {
   readonly a: number;
   readonly d: Uint8Array | null;
   readonly r: Uint8Array;
+  /** Bytes of all that came after the log was joined, with this one. */
+  readonly s?: number;
 }
 
 /** `sender`: these are not the announced log's records. `rewritten`: they are, and do not begin with what was signed before. */
@@ -163,7 +165,7 @@ export class FollowedLog {
       ...old,
       [`base/${this.#name}`, bytes],
       [`head/${this.#name}`, bytes],
-      this.#recordWrite(tail.first, { a: now, d: null, r: next.announcement.record }),
+      this.#recordWrite(tail.first, { a: now, d: null, r: next.announcement.record, s: 0 }),
       this.#cosignedWrite(next),
     ]);
     this.#tail = tail;
@@ -176,17 +178,21 @@ export class FollowedLog {
     const tail = this.#tail;
     if (tail === undefined) throw new Error(`the log of ${this.origin} has no beginning`);
     const writes: StateWrite[] = [];
-    for (const [i, { record, delta }] of items.entries())
-      writes.push(this.#recordWrite(tail.size + i, { a: now, d: delta ?? null, r: record }));
+    let sum = (await this.#kept(tail.size - 1))?.s ?? 0;
+    for (const [i, { record, delta }] of items.entries()) {
+      sum += record.length + (delta?.length ?? 0);
+      writes.push(this.#recordWrite(tail.size + i, { a: now, d: delta ?? null, r: record, s: sum }));
+    }
     const before = tail.size;
     const leaves = items.map(({ record }) => recordDigest(record));
     const kept = Buffer.concat([tail.leavesFrom(before), ...leaves.map((leaf) => Buffer.from(leaf, 'hex'))]);
-    writes.push(...this.#leafWrites(tail, before, kept), ...(await this.#forget(now)), [
-      `head/${this.#name}`,
-      encodeAnnouncement(next.announcement),
+    await this.#state.write([
+      ...writes,
+      ...this.#leafWrites(tail, before, kept),
+      ...(await this.#forget(now, sum)),
+      [`head/${this.#name}`, encodeAnnouncement(next.announcement)],
+      this.#cosignedWrite(next),
     ]);
-    writes.push(this.#cosignedWrite(next));
-    await this.#state.write(writes);
     tail.append(leaves);
     this.#take(next);
   }
@@ -248,12 +254,13 @@ export class FollowedLog {
     return writes;
   }
 
-  /** What nobody asks for any more. */
-  async #forget(now: number): Promise<StateWrite[]> {
+  /** What nobody asks for any more, and what is too much: the newest stays. `sum`: of all that will have come. */
+  async #forget(now: number, sum: number): Promise<StateWrite[]> {
     const writes: StateWrite[] = [];
     while (this.#firstKept < this.size - 1) {
       const kept = await this.#kept(this.#firstKept);
-      if (kept !== undefined && kept.a > now - limits.follow.recordsKept) break;
+      const { recordsKept, recordBytesKept } = limits.follow;
+      if (kept !== undefined && kept.a > now - recordsKept && sum - (kept.s ?? sum) <= recordBytesKept) break;
       writes.push([this.#recordKey(this.#firstKept), undefined]);
       this.#firstKept++;
     }

@@ -53,6 +53,7 @@ export class FollowedVoter {
   /** Of a delta that is refused for what its publisher signed: not tried again. */
   #wrongDelta = -1;
   #damaged = false;
+  #toldCrowded = false;
   /** For others to have read as late as this one: monotonic ms. */
   #waitsSince: number | undefined;
 
@@ -124,8 +125,9 @@ export class FollowedVoter {
   }
 
   async #advance(signal: AbortSignal): Promise<Progress> {
-    const { log, isExcluded } = this.#deps;
+    const { book, log, isExcluded } = this.#deps;
     if (isExcluded()) return 'done';
+    await book.finishChange();
     if (!(await this.#mend(signal))) return 'waiting';
     const target = this.#target;
     if (target !== undefined && target.checkpoint.size > log.size) {
@@ -165,8 +167,8 @@ export class FollowedVoter {
     const { log, map } = this.#deps;
     if (log.head === undefined) return 'done';
     // A follower that has no map yet needs none of the past.
-    const first = map.head === undefined ? log.size - 1 : map.head.record.seq + 1;
-    const { votes, until } = await this.#judge.judge(first);
+    const { votes: judged, until } = await this.#judge.judge(map.head?.record);
+    const votes = this.#withRoom(judged);
     const progress: Progress = until === undefined ? 'done' : { until };
     const newest = votes.at(-1);
     if (newest === undefined) return progress;
@@ -184,6 +186,30 @@ export class FollowedVoter {
     }
     if (map.head?.record.seq === newest.seq) return progress;
     return (await this.#takeWhole(newest, signal)) ? progress : 'waiting';
+  }
+
+  /**
+   * Whoever says something else of its scope, or whether it is complete, in each record would have all of it kept: so often it may, and
+   * of several such records that came at once only the last is a vote.
+   */
+  #withRoom(votes: readonly RecordVote[]): readonly RecordVote[] {
+    const { book, refusals, slot } = this.#deps;
+    const view = book.view(slot);
+    const now = view && groundOf(view.scope.id, view.complete);
+    const grounds = votes.map(({ head: { record } }) => groundOf(record.scope, record.complete));
+    const changes = grounds.filter((ground, at) => ground !== (grounds[at - 1] ?? now));
+    if (now === undefined || changes.length === 0) return votes;
+    if (book.groundChanges(slot) < limits.belief.groundChanges)
+      return changes.length > 1 ? votes.slice(-1) : votes;
+    if (!this.#toldCrowded)
+      refusals.add({
+        origin: this.origin,
+        code: 'SCOPE_CHANGED_TOO_OFTEN',
+        message: `${this.origin} has changed too often what it covers, or whether that is complete: what says something else than before is no vote until the other publishers have read as late`,
+        blame: 'publisher',
+      });
+    this.#toldCrowded = true;
+    return votes.filter((_, at) => grounds[at] === now);
   }
 
   /** Undefined where one is missing or has none, and where the leaves are less than all of them. */
@@ -262,6 +288,10 @@ export class FollowedVoter {
       return 'refused';
     }
   }
+}
+
+function groundOf(scope: string, complete: boolean): string {
+  return `${scope} ${complete}`;
 }
 
 function bytesOf(change: MapChange): number {

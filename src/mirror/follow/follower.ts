@@ -172,7 +172,9 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
         async onAccepted(head, changed) {
           await taking.take(slot, log, head, time.now(), voters);
           await time.write();
-          await lists.keepOnly(new Set(opened.flatMap((one) => namedLists(one.map))));
+          await lists.keepOnly(
+            new Set([...opened.flatMap((one) => namedLists(one.map)), ...book.basisScopes()]),
+          );
           reader.advanced();
           if (changed !== 'all' && log.origin !== own?.origin) await hint(log.origin, map, changed);
         },
@@ -234,6 +236,7 @@ export async function createFollower(deps: FollowerDeps, options: FollowerOption
   const reader: HeadReader = new HeadReader({
     ...shared,
     policy,
+    scope,
     admission,
     alarms,
     bundles,

@@ -34,6 +34,8 @@ import type { Alarms, RetractionDesk } from './take-record.ts';
 export interface HeadReaderDeps {
   readonly policy: Policy;
   readonly upstream: string;
+  /** `policyKey`. */
+  readonly scope: string;
   readonly format: Pick<AgreedFormat, 'format'>;
   readonly admission: Admission;
   readonly alarms: Alarms;
@@ -61,9 +63,10 @@ export class HeadReader implements IndexHead {
     this.#deps = deps;
   }
 
-  async believe(project: ProjectName, signal?: AbortSignal): Promise<IndexBelief> {
+  /** Goes on where who asks leaves: others may wait for the same answer. */
+  async believe(project: ProjectName): Promise<IndexBelief> {
     try {
-      return await this.#believe(project, signal);
+      return await this.#believe(project);
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       this.#deps.onDamage();
@@ -71,12 +74,11 @@ export class HeadReader implements IndexHead {
     }
   }
 
-  async #believe(project: ProjectName, signal: AbortSignal | undefined): Promise<IndexBelief> {
+  async #believe(project: ProjectName): Promise<IndexBelief> {
     const { book, bundles, policy } = this.#deps;
     let belief = await book.believed(project);
     if (belief === undefined && policy.k > 0) {
-      const stop = signal === undefined ? this.#deps.signal : AbortSignal.any([signal, this.#deps.signal]);
-      if (await bundles.ask(project, stop)) {
+      if (await bundles.ask(project, this.#deps.signal)) {
         belief = await book.believed(project);
         if (belief !== undefined) this.advanced();
       }
@@ -121,6 +123,10 @@ export class HeadReader implements IndexHead {
       0,
       32,
     );
+  }
+
+  policyId(): string {
+    return hash('sha256', this.#deps.scope, 'hex').slice(0, 32);
   }
 
   clockResets(): number {

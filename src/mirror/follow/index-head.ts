@@ -50,6 +50,8 @@ export interface IndexHead {
   status(): IndexHeadStatus;
   /** What canonical pages of this index are made with, as the voters' records say; undefined while none is known. */
   source?(): IndexSourceFacts | undefined;
+  /** Of the policy and upstream, also across restarts: what was believed under another one is nothing here. */
+  policyId?(): string;
   /** How often the policy became another one: what was believed under the one before is nothing now. */
   policyChanges?(): number;
   /** How often a person set {@link now} back: it may be less than before. */

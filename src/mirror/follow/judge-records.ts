@@ -66,13 +66,16 @@ export class RecordJudge {
     this.#deferred = -1;
   }
 
-  /** The votes from record `first` on, oldest first; the next one may be looked at from `until` on. */
-  async judge(first: number): Promise<{ votes: RecordVote[]; until: number | undefined }> {
+  /**
+   * The votes after the record `taken`, oldest first (without one the newest alone); the next one may be looked at from `until` on.
+   */
+  async judge(taken: Seen | undefined): Promise<{ votes: RecordVote[]; until: number | undefined }> {
     const { log, refusals, upstream, now } = this.#deps;
     const format = await this.#deps.format.decided();
     const votes: RecordVote[] = [];
     let seen = this.#seen;
-    for (let seq = first; seq < log.size; seq++) {
+    let before = taken;
+    for (let seq = taken === undefined ? log.size - 1 : taken.seq + 1; seq < log.size; seq++) {
       const bytes = await log.record(seq);
       if (bytes === undefined || seq <= this.#hopeless) continue;
       let record: ReturnType<typeof decodeRecord>;
@@ -83,10 +86,10 @@ export class RecordJudge {
         continue;
       }
       const known = isKnownRecord(record) ? record : undefined;
-      // What has been accepted and is no map yet is judged as it was then.
-      const previous = seen !== undefined && seq > seen.seq ? seen : undefined;
+      // What has been accepted and is no map yet is judged as it was then: after those before it.
+      const previous = seen !== undefined && seq > seen.seq ? seen : before;
       const receivedAt = (await log.receivedAt(seq)) ?? now();
-      const observedAt = seen?.observedAt ?? 0;
+      const observedAt = previous?.observedAt ?? 0;
       const facts = known ?? { v: record.v, upstream, format: 'json', seq, signedAt: 0, observedAt };
       const place = { upstream, format: format ?? facts.format, leafIndex: seq, receivedAt, now: now() };
       const verdict = judgeRecord(previous, facts, place);
@@ -104,7 +107,8 @@ export class RecordJudge {
         this.#hopeless = seq;
         continue;
       }
-      if (seq > (seen?.seq ?? -1)) seen = { seq, observedAt: facts.observedAt };
+      before = { seq, observedAt: facts.observedAt };
+      if (seq > (seen?.seq ?? -1)) seen = before;
       if (seq === log.size - 1) this.#judgedLast(verdict, known);
       if (verdict.verdict === 'vote' && known !== undefined)
         votes.push({ seq, head: { record: known, bytes, observedAt: verdict.observedAt } });

@@ -47,8 +47,8 @@ export class LoadedViews {
   }
 
   /** Those with a view. */
-  maps(): ComparedMap[] {
-    return this.#voters.filter(({ slot }) => this.#views.has(slot)).map(({ map }) => map);
+  maps(wanted: (slot: string) => boolean = () => true): ComparedMap[] {
+    return this.#voters.filter(({ slot }) => this.#views.has(slot) && wanted(slot)).map(({ map }) => map);
   }
 
   /** @throws UnavailableError where a map is damaged on disk */

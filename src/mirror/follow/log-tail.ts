@@ -4,7 +4,7 @@
  * hold: what is appended leads to a root that the voter signed (who appends has checked it).
  */
 import { type Digest, digestFromBytes, digestToBytes } from '../../core/digest.ts';
-import { nodeHash } from '../../core/index-map/tree-hash.ts';
+import { HASH_BYTES, nodeHash } from '../../core/index-map/tree-hash.ts';
 import { appendLeaf, type CompactRange, rangeFromLastLeaf, rangeRoot } from '../../core/log/compact-range.ts';
 import {
   consistencyFolds,
@@ -17,11 +17,13 @@ import type { TreeHead, TreeProof } from '../../core/log/tree-proofs.ts';
 
 /** Whole subtrees of at least so many leaves are hashed once. */
 const REMEMBERED_LEVEL = 6;
+const FIRST_LEAVES = 64;
 
 export class LogTail {
   /** Of the first leaf in `#leaves`: the last one of the head with which following began. */
   readonly first: number;
-  readonly #leaves: Uint8Array[];
+  /** Side by side: a leaf is 32 bytes here, and 130 as a buffer of its own. */
+  #leaves: Buffer = Buffer.alloc(FIRST_LEAVES * HASH_BYTES);
   readonly #known = new Map<string, Uint8Array>();
   #range: CompactRange;
 
@@ -29,7 +31,7 @@ export class LogTail {
   constructor(head: TreeHead, last: Digest, proof: TreeProof) {
     this.#range = rangeFromLastLeaf(head, last, proof);
     this.first = head.size - 1;
-    this.#leaves = [digestToBytes(last)];
+    this.#leaves.set(digestToBytes(last));
     for (const [i, fold] of inclusionFolds(this.first, head.size).entries())
       this.#know(fold[0] as TreeNode, proof[i] as Uint8Array);
     for (const [i, node] of rangeFold(0, head.size).entries())
@@ -46,11 +48,12 @@ export class LogTail {
 
   /** From leaf `from` on, side by side. */
   leavesFrom(from: number): Uint8Array {
-    return Buffer.concat(this.#leaves.slice(Math.max(0, from - this.first)));
+    const begin = Math.min(Math.max(from, this.first), this.size);
+    return Buffer.from(this.#leaves.subarray(this.#placeOf(begin), this.#placeOf(this.size)));
   }
 
   leaf(index: number): Digest | undefined {
-    const leaf = this.#leaves[index - this.first];
+    const leaf = this.#bytesOf(index);
     return leaf && digestFromBytes(leaf);
   }
 
@@ -62,9 +65,15 @@ export class LogTail {
   }
 
   append(leaves: readonly Digest[]): void {
+    const end = this.#placeOf(this.size + leaves.length);
+    if (end > this.#leaves.length) {
+      const larger = Buffer.alloc(Math.max(end, 2 * this.#leaves.length));
+      larger.set(this.#leaves);
+      this.#leaves = larger;
+    }
     for (const leaf of leaves) {
+      this.#leaves.set(digestToBytes(leaf), this.#placeOf(this.size));
       this.#range = appendLeaf(this.#range, leaf);
-      this.#leaves.push(digestToBytes(leaf));
     }
   }
 
@@ -91,7 +100,7 @@ export class LogTail {
     const known = this.#known.get(`${level}/${index}`);
     if (known !== undefined) return known;
     if (level === 0) {
-      const leaf = this.#leaves[index - this.first];
+      const leaf = this.#bytesOf(index);
       if (leaf === undefined)
         throw new RangeError(`leaf ${index} is not known: following began at ${this.first}`);
       return leaf;
@@ -104,6 +113,15 @@ export class LogTail {
     );
     if (level >= REMEMBERED_LEVEL) this.#know(node, hash);
     return hash;
+  }
+
+  #placeOf(index: number): number {
+    return (index - this.first) * HASH_BYTES;
+  }
+
+  #bytesOf(index: number): Uint8Array | undefined {
+    if (index < this.first || index >= this.size) return undefined;
+    return this.#leaves.subarray(this.#placeOf(index), this.#placeOf(index + 1));
   }
 
   #know({ level, index }: TreeNode, hash: Uint8Array): void {

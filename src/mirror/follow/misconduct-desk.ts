@@ -1,13 +1,15 @@
 /**
  * Proofs that a publisher of the policy signed two histories. Each is kept, passed on once and shown; its slot counts no more
  * until a person pardons this very proof. They stand beside the policy's state: another policy with the same key does not
- * forget them.
+ * forget them. Must always hold: one counts as known once it is written and its slot's votes have ended; where either fails, who
+ * tells it again is heard.
  */
 import { hash } from 'node:crypto';
 import { type Digest, digestFromBytes } from '../../core/digest.ts';
 import type { FactEmitter } from '../../core/facts.ts';
 import { limits } from '../../core/limits.ts';
 import { verifyMisconduct } from '../../core/log/misconduct.ts';
+import { Gate } from '../../store/gate.ts';
 import type { Admission } from './admission.ts';
 import type { FollowState } from './follow-state.ts';
 
@@ -32,6 +34,7 @@ const KEY = 'misconduct/';
 
 export class MisconductDesk {
   readonly #deps: MisconductDeps;
+  readonly #one = new Gate(1);
   readonly #proofs = new Map<Digest, { readonly bytes: Uint8Array; readonly known: KnownMisconduct }>();
 
   constructor(deps: MisconductDeps) {
@@ -40,7 +43,8 @@ export class MisconductDesk {
 
   /** Before anybody votes. */
   async load(): Promise<void> {
-    for await (const [, bytes] of this.#deps.state.entries(KEY)) await this.#take(bytes);
+    for await (const [, bytes] of this.#deps.state.entries(KEY))
+      await this.#take(bytes, async () => undefined);
   }
 
   /**
@@ -48,9 +52,9 @@ export class MisconductDesk {
    * @throws InvalidLogError for what proves nothing: its sender could have checked that
    */
   async take(bytes: Uint8Array, passOn = true): Promise<boolean> {
-    const known = await this.#take(bytes);
+    const write = (digest: Digest): Promise<void> => this.#deps.state.write([[`${KEY}${digest}`, bytes]]);
+    const known = await this.#one.run(() => this.#take(bytes, write));
     if (known === undefined) return false;
-    await this.#deps.state.write([[`${KEY}${known.digest}`, bytes]]);
     this.#deps.facts.emit('misconduct:proven', known);
     if (passOn) await this.#deps.publish(bytes);
     return true;
@@ -68,7 +72,10 @@ export class MisconductDesk {
     return [...this.#proofs.values()].map(({ bytes }) => bytes);
   }
 
-  async #take(bytes: Uint8Array): Promise<KnownMisconduct | undefined> {
+  async #take(
+    bytes: Uint8Array,
+    write: (digest: Digest) => Promise<void>,
+  ): Promise<KnownMisconduct | undefined> {
     const digest = digestFromBytes(hash('sha256', bytes, 'buffer'));
     if (this.#proofs.has(digest)) return undefined;
     const { kind, key } = verifyMisconduct(bytes);
@@ -78,8 +85,9 @@ export class MisconductDesk {
     const ofSlot = [...this.#proofs.values()].filter(({ known }) => known.origin === key.name);
     if (ofSlot.length > 0 || this.#proofs.size >= limits.follow.misconductKept) return undefined;
     const known = { origin: key.name, kind, digest };
-    this.#proofs.set(digest, { bytes, known });
+    await write(digest);
     await this.#deps.exclude(slot);
+    this.#proofs.set(digest, { bytes, known });
     return known;
   }
 }

@@ -70,7 +70,7 @@ export class NameLists {
   ): Promise<Scope | undefined> {
     if (id === 'all') return EVERYTHING;
     const names = await this.names(id, origin, peers, signal);
-    return names && { id, covers: (name) => names.has(name) };
+    return names && { id, covers: (name) => names.has(name), names };
   }
 
   /** For a record that is being taken: until disposed of, {@link keepOnly} leaves its lists alone. */

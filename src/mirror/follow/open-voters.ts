@@ -69,7 +69,11 @@ export async function openBook(
   const { signal } = new AbortController();
   const scopeOf = async (id: string): Promise<Scope> =>
     // A list that is gone covers nothing: its votes of the past are none, which is never too much.
-    (await lists.scope(id as 'all' | Digest, '', [], signal)) ?? { id, covers: () => false };
+    (await lists.scope(id as 'all' | Digest, '', [], signal)) ?? {
+      id,
+      covers: () => false,
+      names: new Set(),
+    };
   const agreed = await format.decided();
   const views = new Map<string, ViewFacts>();
   for (const { slot, map } of opened) {

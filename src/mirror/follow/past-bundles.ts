@@ -14,6 +14,10 @@ interface PastBundle extends Bundle {
   readonly bin: number;
 }
 
+function addWeight(sum: number, { announcement, proof }: Bundle): number {
+  return sum + announcement.length + proof.length;
+}
+
 /** Names of one change that are looked at: a busy project comes with few others. */
 const NAMES_A_CHANGE = 64;
 
@@ -39,9 +43,8 @@ export class PastBundles {
       const proof = encodeProof(await proveBin(bin));
       this.#bundles.push({ slot, name, bin, announcement, proof });
     }
-    const { bundlesKept } = limits.follow;
-    if (this.#bundles.length > bundlesKept) this.#tidy();
-    if (this.#bundles.length > bundlesKept) this.#bundles = this.#bundles.slice(-bundlesKept);
+    if (this.#isFull()) this.#bundles = this.#bundles.filter((bundle) => this.#isPending(bundle.name));
+    while (this.#isFull()) this.#forgetOne();
   }
 
   /** Newest first; at most as many a name and voter as votes are remembered. */
@@ -58,8 +61,21 @@ export class PastBundles {
       });
   }
 
-  #tidy(): void {
-    this.#bundles = this.#bundles.filter(({ name }) => this.#isPending(name));
+  #isFull(): boolean {
+    const { bundlesKept, bundlesKeptBytes } = limits.follow;
+    return this.#bundles.length > bundlesKept || this.#bundles.reduce(addWeight, 0) > bundlesKeptBytes;
+  }
+
+  /** The oldest of the voter with the most: none pushes out what another one signed. */
+  #forgetOne(): void {
+    const weights = new Map<string, number>();
+    for (const bundle of this.#bundles)
+      weights.set(bundle.slot, addWeight(weights.get(bundle.slot) ?? 0, bundle));
+    const most = Math.max(...weights.values());
+    this.#bundles.splice(
+      this.#bundles.findIndex(({ slot }) => weights.get(slot) === most),
+      1,
+    );
   }
 }
 

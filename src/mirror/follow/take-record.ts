@@ -16,7 +16,7 @@ import type { MapHead } from './followed-map.ts';
 import type { FollowedVoter } from './followed-voter.ts';
 import type { MisconductDesk } from './misconduct-desk.ts';
 
-/** For people; each once while it lasts. */
+/** For people; each once, as long as it is not over. */
 export class Alarms {
   readonly #facts: FactEmitter;
   #messages: string[] = [];
@@ -29,6 +29,12 @@ export class Alarms {
     if (this.#messages.includes(message)) return;
     this.#messages = [...this.#messages, message].slice(-limits.follow.alarmsKept);
     this.#facts.emit('index:alarmed', { message });
+  }
+
+  /** Raised while it lasts, and not shown any more when it is over. */
+  lasts(message: string, isSo: boolean): void {
+    if (isSo) this.raise(message);
+    else this.#messages = this.#messages.filter((one) => one !== message);
   }
 
   list(): readonly string[] {
@@ -114,16 +120,16 @@ export class TakeRecord {
     facts.emit('head:advanced', { origin: log.origin, seq, names, serial, observedAt, mapRoot });
   }
 
-  /** Once while it lasts. */
   checkClock(verdict: 'plausible' | 'behind' | 'set-back'): void {
-    if (verdict === 'behind')
-      this.#deps.alarms.raise(
-        `${this.#deps.k} publishers are ahead of this machine's clock: it is wrong, set it right`,
-      );
-    if (verdict === 'set-back')
-      this.#deps.alarms.raise(
-        "this machine's clock was set back: ages are told by the later time it had shown",
-      );
+    const { alarms, k } = this.#deps;
+    alarms.lasts(
+      `${k} publishers are ahead of this machine's clock: it is wrong, set it right`,
+      verdict === 'behind',
+    );
+    alarms.lasts(
+      "this machine's clock was set back: ages are told by the later time it had shown",
+      verdict === 'set-back',
+    );
   }
 
   /** A record names a successor in the name of the key that signed the log's head: its map need not be here. */

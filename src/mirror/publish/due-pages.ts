@@ -31,6 +31,8 @@ export class DuePages {
   readonly #waiting = new Map<ProjectName, DuePage & { readonly at: number }>();
   readonly #reading = new Map<ProjectName, DuePage>();
   readonly #stale = new Set<ProjectName>();
+  /** None of those that wait comes before (monotonic ms): they may be every name. */
+  #wakeAt = Infinity;
   /** Asked for while it was being read. */
   readonly #again = new Map<ProjectName, DuePage>();
 
@@ -100,19 +102,20 @@ export class DuePages {
       retryMax,
       Math.max(options.pause ?? 0, retryFirst * 2 ** Math.min(due.attempts, 20)),
     );
+    const at = this.#clock.monotonic() + (again === undefined ? pause : Math.min(pause, retryFirst));
     this.#waiting.set(project, {
       ...(again === undefined ? due : joined(again, due)),
       attempts: due.attempts + 1,
       absences: options.absent === true ? due.absences + 1 : 0,
-      at: this.#clock.monotonic() + (again === undefined ? pause : Math.min(pause, retryFirst)),
+      at,
     });
+    this.#wakeAt = Math.min(this.#wakeAt, at);
   }
 
   /** When something can be read: now, later (monotonic ms), or never. */
   nextAt(): number {
     this.#wake();
-    if (this.hasReady()) return this.#clock.monotonic();
-    return Math.min(Infinity, ...[...this.#waiting.values()].map(({ at }) => at));
+    return this.hasReady() ? this.#clock.monotonic() : this.#wakeAt;
   }
 
   hasReady(): boolean {
@@ -139,8 +142,14 @@ export class DuePages {
 
   #wake(): void {
     const now = this.#clock.monotonic();
-    for (const [project, { at, ...due }] of this.#waiting) {
-      if (at > now) continue;
+    if (now < this.#wakeAt) return;
+    this.#wakeAt = Infinity;
+    for (const [project, waiting] of this.#waiting) {
+      const { at, ...due } = waiting;
+      if (at > now) {
+        this.#wakeAt = Math.min(this.#wakeAt, at);
+        continue;
+      }
       this.#waiting.delete(project);
       this.#ready.get(due.reason)?.set(project, due);
     }

@@ -7,6 +7,7 @@ import { type Digest, digestFromBytes } from '../../core/digest.ts';
 import type { MapProof } from '../../core/index-map/map-proof.ts';
 import { HASH_BYTES } from '../../core/index-map/tree-hash.ts';
 import { encodeAnnouncement } from '../../core/log/announcement.ts';
+import { decodeRecord, isKnownRecord } from '../../core/log/record.ts';
 import type { TreeProof } from '../../core/log/tree-proofs.ts';
 import { limits } from '../../core/limits.ts';
 import type { IndexMap, IndexMaps } from '../../store/index-map/index-maps.ts';
@@ -45,6 +46,20 @@ export function createPublishedIndex(deps: {
   readonly farewells: () => readonly Farewell[];
 }): PublishedIndex {
   const { log, maps, map, state } = deps;
+  /** Of the newest records, by seq. */
+  const signedLeaves = new Map<number, Digest | undefined>();
+
+  /** The newest of them with these leaf hashes: strangers ask for anything, and making them takes milliseconds. */
+  async function recordWith(leaves: Digest): Promise<number | undefined> {
+    const first = Math.max(0, log.size - limits.publish.leavesKept);
+    for (const seq of signedLeaves.keys()) if (seq < first) signedLeaves.delete(seq);
+    for (let seq = log.size - 1; seq >= first; seq--) {
+      if (!signedLeaves.has(seq)) signedLeaves.set(seq, leavesIn(await log.record(seq), seq));
+      if (signedLeaves.get(seq) === leaves) return seq;
+    }
+    return undefined;
+  }
+
   return {
     origin: log.origin,
     get size() {
@@ -61,6 +76,8 @@ export function createPublishedIndex(deps: {
       return delta === undefined || delta === null ? undefined : Buffer.from(delta, 'base64');
     },
     async leaves(digest) {
+      const wanted = await recordWith(digest);
+      if (wanted === undefined) return undefined;
       const leaves = Buffer.from(map.leaves());
       const undo = (before: RecordedChange['before']): void => {
         for (const [bin, hash] of before) leaves.set(Buffer.from(hash, 'base64'), bin * HASH_BYTES);
@@ -69,13 +86,12 @@ export function createPublishedIndex(deps: {
       const pending = await state.note('pending');
       if (pending !== undefined && pending.from === log.head?.record.mapRoot) undo(pending.change.before);
       // Kept as what each record changed: 2 MiB a minute would be 3 GB a day.
-      for (let seq = log.size; seq > Math.max(0, log.size - limits.publish.leavesKept); seq--) {
-        if (digestFromBytes(hash('sha256', leaves, 'buffer')) === digest) return leaves;
-        const change = await state.history(seq - 1);
+      for (let seq = log.size - 1; seq > wanted; seq--) {
+        const change = await state.history(seq);
         if (change === undefined) return undefined;
         undo(change.before);
       }
-      return undefined;
+      return digestFromBytes(hash('sha256', leaves, 'buffer')) === digest ? leaves : undefined;
     },
     bin: (leaf) => maps.bin(leaf),
     async proveBin(number, mapRoot) {
@@ -87,4 +103,9 @@ export function createPublishedIndex(deps: {
     proveConsistency: (from, to) => log.proveConsistency(from, to),
     onSigned: deps.onSigned,
   };
+}
+
+function leavesIn(bytes: Uint8Array | undefined, seq: number): Digest | undefined {
+  const record = bytes && decodeRecord(bytes, seq);
+  return record && isKnownRecord(record) ? record.leaves : undefined;
 }

@@ -17,6 +17,7 @@ import type { LogHead, PublisherLog } from '../../store/publisher-log/publisher-
 import type { Upstream } from '../../upstream/upstream.ts';
 import type { PublisherAdministration, RetractionReport } from '../administration.ts';
 import { OUT_OF_TIME, waitFor } from '../wait-for.ts';
+import { dueAgain } from './due-again.ts';
 import { openKnownPages } from './known-pages.ts';
 import { conflictWith } from './own-log.ts';
 import { openOwnRetractions } from './own-retractions.ts';
@@ -34,7 +35,7 @@ export interface PublisherDeps {
   readonly log: PublisherLog;
   readonly maps: IndexMaps;
   readonly state: PublisherState;
-  readonly store: Pick<BlobStore, 'stat' | 'openPartial' | 'pin' | 'unpin'>;
+  readonly store: Pick<BlobStore, 'open' | 'stat' | 'openPartial' | 'pin' | 'unpin'>;
   readonly network: Pick<IndexChannel, 'publish' | 'putValue'>;
   readonly clock: Clock;
   readonly facts: Pick<FactEmitter, 'emit'>;
@@ -94,6 +95,7 @@ export async function createPublisher(deps: PublisherDeps, options: PublisherOpt
     map,
     known,
     scope,
+    ...(await dueAgain({ clock, scope, blobs }, log.head?.record)),
     before: log.head?.record,
     fileOrigin: options.fileOrigin,
     wake: () => wake(),

@@ -12,7 +12,8 @@ import type { ProjectName } from '../../core/project-name.ts';
 import type { IndexMap } from '../../store/index-map/index-maps.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import type { AcceptedLoss } from '../administration.ts';
-import { DuePages } from './due-pages.ts';
+import type { DueAgain } from './due-again.ts';
+import type { DuePages } from './due-pages.ts';
 import { FirstImport } from './first-import.ts';
 import { createHintRate } from './hint-rate.ts';
 import type { KnownPages } from './known-pages.ts';
@@ -25,7 +26,7 @@ import type { Seen } from './sign-record.ts';
 import { sweptBins } from './sweep.ts';
 import { type Look, UpstreamWatch } from './watch-upstream.ts';
 
-export interface UpstreamReadingDeps {
+export interface UpstreamReadingDeps extends DueAgain {
   readonly upstream: Upstream;
   readonly known: KnownPages;
   readonly map: IndexMap;
@@ -78,7 +79,6 @@ export class UpstreamReading {
   private constructor(
     deps: UpstreamReadingDeps,
     parts: {
-      due: DuePages;
       reader: PageReader;
       list: ConstructorParameters<typeof UpstreamWatch>[0]['before'];
       complete: boolean;
@@ -86,7 +86,7 @@ export class UpstreamReading {
   ) {
     const { clock, known, scope, before } = deps;
     this.#deps = deps;
-    this.#due = parts.due;
+    this.#due = deps.due;
     this.#reader = parts.reader;
     this.#turns = createPoliteTurns(clock, deps.wake);
     this.#watch = new UpstreamWatch({
@@ -95,9 +95,9 @@ export class UpstreamReading {
       quarantined: () => parts.reader.quarantined.size,
       before: parts.list,
     });
-    this.#import = new FirstImport({ clock, known, due: parts.due, scope, popular: deps.popular });
+    this.#import = new FirstImport({ clock, known, due: deps.due, scope, popular: deps.popular });
     this.#hints = createHintRate(clock);
-    this.#observedAt = before?.observedAt;
+    this.#observedAt = deps.observedAt;
     this.#serial = before?.serial ?? 0;
     this.#apiVersion = before?.apiVersion ?? null;
     this.#complete = parts.complete;
@@ -106,16 +106,15 @@ export class UpstreamReading {
 
   static async open(deps: UpstreamReadingDeps): Promise<UpstreamReading> {
     const { state, scope, known, before } = deps;
-    const due = new DuePages(deps.clock);
     const fileOrigin = before?.fileOrigin ?? deps.fileOrigin;
     const ground = fileOrigin === undefined ? undefined : { fileOrigin, format: before?.format };
-    const reader = await createPageReader({ ...deps, due, ground });
+    const reader = await createPageReader({ ...deps, ground });
     // A scope that was made smaller: what it lacks now leaves the map.
     const outside: ProjectName[] = [];
     for await (const { name } of known.entries()) if (!scope.has(name)) outside.push(name);
     for (const name of outside) await known.remove(name);
     const complete = (await state.note('completeFor')) === scope.id;
-    return new UpstreamReading(deps, { due, reader, list: await state.note('list'), complete });
+    return new UpstreamReading(deps, { reader, list: await state.note('list'), complete });
   }
 
   /** What a record may say; undefined while nothing was seen. */

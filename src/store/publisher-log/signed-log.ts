@@ -171,6 +171,8 @@ export class SignedLog implements PublisherLog {
         damaged('its tiles do not lead to the root that was signed');
       const bundle = await readLastBundle(this.#files, stored);
       if (stored === signed.size) await this.#checkBundle(stored, bundle);
+      // Whoever stored it may have failed before its folder was synced: nothing is signed over what a power loss may take.
+      else await writeLastBundle(this.#files, stored, bundle);
       if (stored > 0) await this.#finish(stored, bundle, stored > signed.size);
     } catch (error) {
       if (!(error instanceof InvalidLogError)) throw error;

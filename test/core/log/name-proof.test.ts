@@ -65,6 +65,17 @@ test('absence needs k complete records whose scope covers the name', () => {
   assert.deepEqual(codes(check([evidenceOf(bob, said({ absent: true, partial: true }))])), ['BIN_PARTIAL']);
 });
 
+test('a publisher is no vote for a page that its scope does not cover, and the list cannot be left out', () => {
+  const scoped = (...names: string[]): NameEvidence => {
+    const scope = encodeNames(names.map((name) => parseProjectName(name)));
+    return evidenceOf(bob, said({ scope, record: { scope: digestOfNames(scope) } }));
+  };
+  assert.deepEqual(check([evidenceOf(alice, said()), scoped('flask', 'pip')]).belief?.choice, pairOf({}));
+  assert.deepEqual(codes(check([evidenceOf(alice, said()), scoped('pip')])), ['vote', 'OUT_OF_SCOPE']);
+  const without = evidenceOf(bob, said({ record: { scope: digestOfNames(encodeNames([flask])) } }));
+  assert.deepEqual(codes(check([without])), ['INVALID_CONTENT']);
+});
+
 test('an entry that its publisher marked as stale is no vote, and the list cannot be left out', () => {
   const stale = encodeNames([flask]);
   const record = { stale: digestOfNames(stale) };

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ConfigurationError } from '../../../src/core/errors.ts';
-import { addPublisher, removePublisher, setThreshold } from '../../../src/core/log/edit-policy.ts';
+import {
+  addPublisher,
+  parsePolicyToEdit,
+  removePublisher,
+  setThreshold,
+} from '../../../src/core/log/edit-policy.ts';
 import {
   EMPTY_POLICY,
   formatPolicy,
@@ -359,4 +364,26 @@ test('any text is a policy or refused with its line, and what is a policy can be
     { numRuns: 1000 },
   );
   assert.throws(() => parsePolicy(Buffer.alloc(256 * 1024 + 1, '#'), 'p'), ConfigurationError);
+});
+
+test('a file with nothing but comments can be edited, keeps them, and is wrong for who does not edit it', () => {
+  for (const text of ['', '\n', '# who we believe', '# who we believe\n\n', '#fondue override flask\n']) {
+    assert.match(
+      refusal(() => parse(text)),
+      /ends without a quorum/,
+      JSON.stringify(text),
+    );
+    const edited = addPublisher(parsePolicyToEdit(Buffer.from(text), 'policy.txt'), { verifierKey: alice });
+    assert.ok(textOf(edited).startsWith(text), JSON.stringify(text));
+    assert.deepEqual(
+      policyOf(parse(textOf(edited))).publishers.map(({ name }) => name),
+      ['alice.example'],
+    );
+  }
+  const wrong = `log ${alice}\n`;
+  assert.match(
+    refusal(() => parsePolicyToEdit(Buffer.from(wrong), 'policy.txt')),
+    /ends without a quorum/,
+  );
+  assert.equal(textOf(parsePolicyToEdit(Buffer.from(SAMPLE), 'policy.txt')), SAMPLE);
 });

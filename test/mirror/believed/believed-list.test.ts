@@ -109,6 +109,45 @@ test('after a restart the kept list is served with its true age, and no list of 
   assert.deepEqual([namesIn(kept.text), kept.ageSeconds, kept.serial], [['flask'], 60, '1000']);
 });
 
+test('a list made under another policy is served no more, at once and after a restart', async () => {
+  const { clock, head, open, put } = setUp();
+  let policy = 'one';
+  head.policyId = () => policy;
+  put('flask', 'click');
+  {
+    await using lists = open();
+    await listOf(lists);
+    policy = 'two';
+    head.observed = undefined;
+    assert.equal((await lists.projectList('json')).kind, 'unknown', 'nobody is believed yet');
+    head.observed = clock.now();
+    put('click');
+    assert.deepEqual(namesIn((await listOf(lists)).text), ['click'], 'made anew without a pause');
+  }
+  policy = 'three';
+  head.observed = undefined;
+  await using lists = open();
+  assert.equal((await lists.projectList('json')).kind, 'unknown');
+});
+
+test('a list under whose making the policy became another one is made again', async () => {
+  const { head, open, put } = setUp();
+  let policy = 'one';
+  head.policyId = () => policy;
+  put('flask');
+  const { names } = head;
+  head.names = async function* () {
+    yield* names();
+    policy = 'two';
+  };
+  await using lists = open();
+  const first = await lists.projectList('json');
+  assert.ok(first.kind === 'unknown' && /policy/.test(first.reason));
+  head.names = names;
+  put('click');
+  assert.deepEqual(namesIn((await listOf(lists)).text), ['click']);
+});
+
 test('a list that breaks off replaces nothing; nothing believed yet is no empty list', async () => {
   const { clock, head, open, put } = setUp();
   head.observed = undefined;

@@ -2,6 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeIndexRequest } from '../../../src/core/index-messages/index-request.ts';
 import type { IndexHandler } from '../../../src/network/index-channel.ts';
+import { createFactEmitter } from '../../../src/core/facts.ts';
+import { limits } from '../../../src/core/limits.ts';
+import { parseProjectName } from '../../../src/core/project-name.ts';
+import type { IndexAsker } from '../../../src/mirror/follow/ask-index.ts';
+import { fetchMap } from '../../../src/mirror/follow/fetch-map.ts';
+import { Refusals } from '../../../src/mirror/follow/refusals.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { createFollowWorld, policyOf, serialOf, threePublishers } from './follow-world.ts';
 import { pair } from './publisher-double.ts';
 
@@ -99,5 +106,68 @@ test('where everybody is silent it is tried again once they speak', async () => 
   await world.clock.advance(10_000);
   await world.settle();
   assert.equal(serialOf(await one.believes('foo')), 2);
+  await one.close();
+});
+
+test('who drips the bins of a map is asked after the others from then on', async () => {
+  const clock = createFakeClock();
+  const refusals = new Refusals(clock, createFactEmitter());
+  const asked: string[] = [];
+  const asker = {
+    async *bins(peer: string, _leaves: unknown, _runs: unknown, signal: AbortSignal) {
+      asked.push(peer);
+      yield [];
+      if (peer === 'drips')
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('gone'))));
+    },
+  } as unknown as IndexAsker;
+  const maps = { missing: () => [1], add: async () => undefined };
+  const peers = (): string[] => refusals.inOrder(['drips', 'other']);
+  const record = { leaves: '0'.repeat(64), mapRoot: '0'.repeat(64) } as never;
+  const known = new Uint8Array(2 ** 21);
+  const fetching = fetchMap(
+    { clock, asker, refusals, maps, peers },
+    'a.example',
+    record,
+    new AbortController().signal,
+    {
+      known,
+    },
+  );
+  await clock.advance(limits.follow.mapTime);
+  assert.equal(await fetching, undefined);
+  assert.deepEqual(asked, ['drips', 'other']);
+  assert.deepEqual(peers(), ['other', 'drips']);
+});
+
+test('who leaves while peers are asked about a name takes the answer from nobody who waits for it too', async () => {
+  const world = createFollowWorld();
+  const double = await world.publisher('a.example');
+  await double.sign({ at: world.clock.now(), set: { foo: pair(1) } });
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const node = world.serve(
+    double,
+    'a.example',
+    (handler) =>
+      async function* (peer, request, signal) {
+        const { q } = decodeIndexRequest(request);
+        if (q === 'object') return;
+        if (q === 'bundles') await released;
+        yield* handler(peer, request, signal);
+      },
+  );
+  const one = await world.follower(policyOf(1, [double]), { connected: [node.peerId] });
+  await world.settle();
+  const leaving = new AbortController();
+  const foo = parseProjectName('foo');
+  const first = one.follower.believe(foo, leaving.signal);
+  const second = one.follower.believe(foo);
+  await world.settle();
+  leaving.abort();
+  await world.settle();
+  release();
+  await world.settle();
+  assert.equal(serialOf(await second), 1);
+  await first;
   await one.close();
 });

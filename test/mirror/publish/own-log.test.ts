@@ -66,6 +66,21 @@ describe('what peers can have of a publisher', () => {
     assert.equal(await index.leaves(all[0]!.leaves), undefined);
   });
 
+  it('leaf hashes that it never signed, asked for by a stranger, cost no look at the map', async () => {
+    await using world = await imported();
+    const { index } = world.publisher;
+    const [made, whole] = [{ times: 0 }, world.map.leaves.bind(world.map)];
+    world.map.leaves = () => {
+      made.times++;
+      return whole();
+    };
+    for (let i = 0; i < 20; i++)
+      assert.equal(await index.leaves(i.toString(16).padStart(64, '0') as Digest), undefined);
+    assert.equal(made.times, 0);
+    assert.equal((await index.leaves(world.record.leaves))?.length, 2 ** 21);
+    assert.equal(made.times, 1);
+  });
+
   it('announcements that verify, bins, and proofs against the signed root', async () => {
     await using world = await imported();
     const { index } = world.publisher;

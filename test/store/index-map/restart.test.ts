@@ -100,6 +100,7 @@ test('a damaged bin is missing, nothing else is, and it can be mended, also afte
   {
     await using opened = await openMapsIn(join(folder.path), { due: { touched: 0, bytes: 0 } });
     const map = opened.maps.view('a');
+    assert.equal(map.count, 301, 'nobody has looked at it yet');
     await assert.rejects(map.get(victim.name), UnavailableError);
     await assert.rejects(map.prove(victim.name), UnavailableError);
     assert.deepEqual(await map.get(entries[8]!.name), entries[8]);
@@ -111,6 +112,10 @@ test('a damaged bin is missing, nothing else is, and it can be mended, also afte
     await (await map.change({ set: [], del: [entryFor('next').name] })).commit();
     assert.equal(map.root(), root);
     assert.deepEqual(opened.maps.missing(map.leaves()), [number]);
+    // What is asked for now is done after the new bases.
+    await opened.maps.drop('none');
+    const lost = entries.filter(({ name }) => binNumber(name) === number).length;
+    assert.equal(map.count, 301 - lost, 'a new base does not hide what it lacks');
     await using fresh = await openMapsIn(join(folder.path, 'other'));
     await fresh.maps.build('a', entries);
     whole = await fresh.maps.view('a').bin(number);

@@ -195,6 +195,26 @@ test('nothing is signed before record and tiles are synced, and the checkpoint i
   assert.ok(steps.findIndex((step) => step.startsWith('unlink')) > last);
 });
 
+test('a record whose folder could not be synced is made durable before it is signed after all', async () => {
+  await using folder = await preparedFolder(2);
+  const root = join(folder.path, 'a/log');
+  const bundles = join(root, 'tile/entries/000.p');
+  const steps: string[] = [];
+  let failing = true;
+  const fileSystem = watched(async ({ name, path }) => {
+    if (failing && name === 'sync' && path === bundles) throw systemError('EIO');
+    steps.push(`${name} ${path.slice(root.length)}`);
+  });
+  const options = { folder: join(folder.path, 'a'), signers: [alice], fileSystem } as const;
+  await using log = await openDiskPublisherLog(options);
+  await assert.rejects(log.append(draftOf(1)), /EIO/);
+  failing = false;
+  steps.length = 0;
+  assert.equal((await log.recover())?.checkpoint.size, 2);
+  const synced = steps.indexOf('sync /tile/entries/000.p');
+  assert.ok(synced >= 0 && synced < steps.indexOf('rename /checkpoint'), steps.join('\n'));
+});
+
 test('a full disk is said, and nothing is lost by it', async () => {
   await using folder = await preparedFolder(3);
   const faults = createFaultyFileSystem();
