@@ -5,7 +5,7 @@
  * when nothing can be said with ten runs or more a side.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -147,7 +147,11 @@ async function kept(name: string, make: () => Promise<SideResult>): Promise<Side
   const text =
     before ??
     `${JSON.stringify(await make(), (_key, value: unknown) => (value === Infinity ? null : value))}\n`;
-  if (before === undefined) await writeFile(file, text);
+  if (before === undefined) {
+    // Half of it would be read as a run's.
+    await writeFile(`${file}.unfinished`, text);
+    await rename(`${file}.unfinished`, file);
+  }
   const result = JSON.parse(text) as SideResult & { readonly median: number | null };
   const own = { ...result, log: undefined, median: result.median ?? Infinity };
   const { machineElsewhere } = own;

@@ -125,6 +125,8 @@ export class Kernel {
     wakes?: SerialServer<KernelEvent>,
   ): KernelEvent {
     if (!owner.alive) throw new DeadOwnerError(owner, 'set an event');
+    // No order holds with it.
+    if (Number.isNaN(delay)) throw new RangeError(`an event of ${describeOwner(owner)} in NaN microseconds`);
     const event: KernelEvent = {
       at: this.#now + Math.max(0, Math.ceil(delay)),
       phase: phases[phase],

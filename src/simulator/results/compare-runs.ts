@@ -45,7 +45,7 @@ interface Pair {
   readonly b: StoredRun;
 }
 
-/** One list a point: a single one where either side is no sweep. @throws ConfigurationError when there is nothing to pair */
+/** One list a point: a single one where neither side is a sweep. @throws ConfigurationError when there is nothing to pair */
 export function compareRuns(a: readonly StoredRun[], b: readonly StoredRun[]): Comparison[] {
   const [one, other] = [soleName(a), soleName(b)];
   if (one !== other)

@@ -1,21 +1,24 @@
 /** What `compare` says on a terminal: aligned columns, and in words what may not be concluded. */
 import type { Comparison, MetricComparison } from './compare-runs.ts';
-import { formatNumber } from './svg/axis.ts';
+import { formatNumber, shownUnit } from './svg/axis.ts';
 import { INTERVAL_RUNS } from '../statistics/run-summary.ts';
 
 export function renderComparison(comparison: Comparison): string {
   const { scenario, pairs, unpaired, changes, metrics, missing } = comparison;
   const rows = [
     ['metric', 'unit', 'A', 'B', 'B - A', '95 % interval', 'n'],
-    ...metrics.map((one) => [
-      one.metric,
-      one.unit === '1' ? '' : one.unit,
-      side(one.a, one.never.a),
-      side(one.b, one.never.b),
-      one.difference === undefined ? '-' : signed(one.difference),
-      interval(one),
-      String(one.pairs),
-    ]),
+    ...metrics.map((one) => {
+      const { unit, scale } = shownUnit(one.unit);
+      return [
+        one.metric,
+        unit,
+        side(one.a === null ? null : one.a * scale, one.never.a),
+        side(one.b === null ? null : one.b * scale, one.never.b),
+        one.difference === undefined ? '-' : signed(one.difference * scale),
+        interval(one.interval, scale),
+        String(one.pairs),
+      ];
+    }),
   ];
   const notes = [
     `${scenario}: ${pairs} pairs of runs by seed and number; A and B are medians, B - A the mean of the pairs' differences.`,
@@ -36,11 +39,11 @@ function side(value: number | null, never: number): string {
   return never === 0 ? text : `${text} (${never} ∞)`;
 }
 
-function interval({ interval: found }: MetricComparison): string {
+function interval(found: MetricComparison['interval'], scale: number): string {
   if (found === undefined) return '-';
   // An interval without 0 speaks for a difference.
   const mark = found.low > 0 || found.high < 0 ? ' *' : '';
-  return `${signed(found.low)} .. ${signed(found.high)}${mark}`;
+  return `${signed(found.low * scale)} .. ${signed(found.high * scale)}${mark}`;
 }
 
 function signed(value: number): string {

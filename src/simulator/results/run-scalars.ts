@@ -13,11 +13,14 @@ export interface RunScalar {
   readonly bound?: number;
 }
 
+/** A mean that was counted stands for that of the series: blank bins are no part of the latter. */
 export function runScalars({ series, times, counters, duration }: RunResult): RunScalar[] {
+  const counted = counters
+    .filter(({ node }) => node === undefined)
+    .map(({ metric, unit, group, value }) => ({ metric: named(metric, group), unit, value }));
+  const known = new Set(counted.map(({ metric }) => metric));
   return [
-    ...counters
-      .filter(({ node }) => node === undefined)
-      .map(({ metric, unit, group, value }) => ({ metric: named(metric, group), unit, value })),
+    ...counted,
     ...times.flatMap(({ metric, unit, window, values }) => {
       const { median, tail, failedShare } = summarizeTimes(values, window);
       return [
@@ -31,14 +34,18 @@ export function runScalars({ series, times, counters, duration }: RunResult): Ru
     ...series
       .filter(({ node }) => node === undefined)
       .flatMap(({ metric, unit, group, points }) => {
-        const mean = meanOver(points, 0, duration);
-        return mean === undefined ? [] : [{ metric: `${named(metric, group)}.mean`, unit, value: mean }];
+        const name = named(`${metric}.mean`, group);
+        const mean = known.has(name) ? undefined : meanOver(points, 0, duration);
+        return mean === undefined ? [] : [{ metric: name, unit, value: mean }];
       }),
   ];
 }
 
+/** `bytes_sent[kad].mean` of `bytes_sent.mean` and `kad`. */
 function named(metric: string, group: string | undefined): string {
-  return group === undefined ? metric : `${metric}[${group}]`;
+  if (group === undefined) return metric;
+  const base = metric.replace(/\.mean$/, '');
+  return `${base}[${group}]${metric.slice(base.length)}`;
 }
 
 function quantile(metric: string, unit: string, found: SurvivalQuantile | undefined): RunScalar[] {

@@ -32,7 +32,25 @@ export async function readStoredRuns(folder: string): Promise<StoredRun[]> {
       summary: await readRunSummary(path),
       scenario: await readText(path, 'scenario.yaml'),
     });
+  refuseTwice(folder, runs);
   return runs.sort(({ summary: a }, { summary: b }) => a.point - b.point || a.seed - b.seed || a.run - b.run);
+}
+
+/** A run that counts twice would narrow intervals that it should not. */
+function refuseTwice(folder: string, runs: readonly StoredRun[]): void {
+  const seen = new Map<string, string>();
+  for (const { folder: path, summary } of runs) {
+    const { name, seed, run, settings } = summary;
+    const key = JSON.stringify([name, seed, run, settings]);
+    const before = seen.get(key);
+    if (before !== undefined)
+      throw new ConfigurationError(
+        'usage',
+        `${before} and ${path} in ${folder} are the same run, ${run} of seed ${seed}: it would count twice`,
+        'name a folder that holds it once',
+      );
+    seen.set(key, path);
+  }
 }
 
 async function foldersWithRuns(folder: string, depth: number): Promise<string[]> {
@@ -43,8 +61,16 @@ async function foldersWithRuns(folder: string, depth: number): Promise<string[]>
   const summary = entries.find((entry) => entry.isFile() && entry.name === 'summary.json');
   if (summary !== undefined) return [dirname(join(folder, summary.name))];
   if (depth === 1) return [];
-  const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
+  const names = new Set(entries.map(({ name }) => name));
+  const folders = entries.filter(
+    (entry) => entry.isDirectory() && !entry.name.startsWith('.') && !isReplay(entry.name, names),
+  );
   const below: string[] = [];
   for (const { name } of folders) below.push(...(await foldersWithRuns(join(folder, name), depth - 1)));
   return below.sort();
+}
+
+/** `sim replay` writes beside what it repeats: the same run, perhaps not to its end. */
+function isReplay(name: string, others: ReadonlySet<string>): boolean {
+  return name.endsWith('-replay') && others.has(name.slice(0, -'-replay'.length));
 }

@@ -2,7 +2,7 @@
  * What many runs say together: an index of the points, one table with a row a run and metric, plots, a report, a notebook.
  * Made of the folders of the runs alone, so that it can be made again at any time, also while some are still missing.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigurationError } from '../../core/errors.ts';
 import { renderCsv } from './csv.ts';
@@ -33,13 +33,15 @@ export async function writeSweepFolder(folder: string): Promise<void> {
   if (runs.some((run) => run.folder === ''))
     throw new ConfigurationError('usage', `${folder} is one run`, 'name the folder that holds several');
   const points = pointsOf(runs);
-  const plots = renderSweepPlots(runs);
+  const { plots, never } = renderSweepPlots(runs);
   const put = (name: string, text: string): Promise<void> => writeFile(join(folder, name), text);
   await put('index.json', renderJson(describePoints(points)));
   await put('metrics.csv', renderCsv(sweepRows(runs)));
+  // Those of an earlier time may have had other names.
+  await rm(join(folder, 'plots'), { recursive: true, force: true });
   await mkdir(join(folder, 'plots'), { recursive: true });
   for (const { file, svg } of plots) await put(join('plots', file), svg);
-  await put('report.html', renderSweepReport(points, plots));
+  await put('report.html', renderSweepReport(points, { plots, never }));
   await put(
     'notebook.ipynb',
     renderNotebook({ title: `${names.join('')}, ${runs.length} runs`, table: 'sweep' }),

@@ -1,7 +1,10 @@
 /** The plots of a sweep: what matters against each thing that was varied, one line for each setting of the others. */
-import type { StoredRun } from './stored-runs.ts';
+import { metricWords } from './metric-words.ts';
 import { plotFile, variantText, type PlotFile } from './run-plots.ts';
+import type { StoredRun } from './stored-runs.ts';
 import { sweepAxes, type SweepAxis } from './sweep-axes.ts';
+import { axisTitle, metricLabel, metricTitle } from './sweep-words.ts';
+import { shownUnit } from './svg/axis.ts';
 import { distinctLines } from './svg/palette.ts';
 import { renderSweepPlot, type SweepLine } from './svg/sweep-plot.ts';
 
@@ -14,27 +17,77 @@ const QUESTIONS = [
 ];
 /** Where nothing of the above was measured. */
 const OTHERS = 12;
+/** Shown at once; the others are folded. */
+const FIRST = 8;
 
-export function renderSweepPlots(runs: readonly StoredRun[]): PlotFile[] {
+export interface SweepPlots {
+  readonly plots: readonly PlotFile[];
+  /** What was never reached in any run: nothing to draw. */
+  readonly never: readonly string[];
+}
+
+export function renderSweepPlots(runs: readonly StoredRun[]): SweepPlots {
   const axes = sweepAxes(runs.map(({ summary }) => summary.settings));
-  const metrics = [...new Set(runs.flatMap(({ summary }) => summary.metrics.map(({ metric }) => metric)))];
-  const pairs = axes.flatMap((axis) => metrics.map((metric) => ({ axis, metric })));
-  const rank = (pair: { axis: SweepAxis; metric: string }): number =>
-    QUESTIONS.findIndex((one) => one.axis.test(pair.axis.name) && one.metric.test(pair.metric));
-  const asked = pairs.filter((pair) => rank(pair) >= 0).sort((a, b) => rank(a) - rank(b));
-  return (asked.length > 0 ? asked : pairs.slice(0, OTHERS)).map(({ axis, metric }, index) => {
-    const others = axes.filter((other) => other !== axis);
-    const lines = linesOf(runs, metric, { axis, others });
-    const { name = '', variant } = runs[0]?.summary ?? {};
-    const left =
-      lines.length > distinctLines ? `; ${distinctLines} of ${lines.length} settings of the others` : '';
-    const title = `${metric} against ${axis.name}: ${name}${variantText(variant)}${left}`;
-    const unit =
-      runs.flatMap(({ summary }) => summary.metrics).find((one) => one.metric === metric)?.unit ?? '';
-    const shown = lines.slice(0, distinctLines);
-    const svg = renderSweepPlot({ title, axis: axis.name, steps: axis.steps, metric, unit, lines: shown });
-    return { file: plotFile(`${metric} ${axis.name}`, index), title, svg };
+  const measured = [...new Set(runs.flatMap(({ summary }) => summary.metrics.map(({ metric }) => metric)))];
+  const isReached = (metric: string): boolean =>
+    runs.some((run) => Number.isFinite(runValue(run, metric) ?? Infinity));
+  const pairsOf = (metrics: readonly string[]): Pair[] =>
+    axes.flatMap((axis) => metrics.map((metric) => ({ axis, metric })));
+  const asked = (pairs: readonly Pair[]): Pair[] =>
+    pairs.filter((pair) => rankOf(pair) >= 0).sort((a, b) => rankOf(a) - rankOf(b));
+  const pairs = pairsOf(measured.filter(isReached));
+  const some = asked(pairs);
+  const shown = some.length > 0 ? some : pairs.slice(0, OTHERS);
+  return {
+    plots: shown.map((pair, index) => drawPair(runs, axes, { pair, index })),
+    never: [
+      ...new Set(asked(pairsOf(measured.filter((metric) => !isReached(metric)))).map(({ metric }) => metric)),
+    ],
+  };
+}
+
+interface Pair {
+  readonly axis: SweepAxis;
+  readonly metric: string;
+}
+
+/** -1: nobody asks. */
+function rankOf({ axis, metric }: Pair): number {
+  return QUESTIONS.findIndex((one) => one.axis.test(axis.name) && one.metric.test(metric));
+}
+
+function drawPair(
+  runs: readonly StoredRun[],
+  axes: readonly SweepAxis[],
+  { pair, index }: { readonly pair: Pair; readonly index: number },
+): PlotFile {
+  const { axis, metric } = pair;
+  const [first] = runs;
+  const words = (one: SweepAxis): string => axisTitle(one.name, first?.scenario ?? '');
+  const others = axes.filter((other) => other !== axis);
+  const lines = linesOf(runs, metric, { axis, others, words });
+  const { name = '', variant } = first?.summary ?? {};
+  const unit =
+    runs.flatMap(({ summary }) => summary.metrics).find((one) => one.metric === metric)?.unit ?? '';
+  const left =
+    lines.length > distinctLines ? `; ${distinctLines} of ${lines.length} settings of the others` : '';
+  const title = `${metricTitle(metric)}, against ${words(axis)}: ${name}${variantText(variant)}${left}`;
+  const svg = renderSweepPlot({
+    title,
+    axis: axis.name === `/${words(axis)}` ? axis.name : `${words(axis)} (${axis.name})`,
+    steps: axis.steps,
+    metric,
+    label: metricLabel(metric),
+    lines: lines.slice(0, distinctLines),
+    ...shownUnit(unit),
   });
+  return {
+    file: plotFile(`${metric} ${axis.name}`, index),
+    title,
+    svg,
+    first: index < FIRST,
+    words: `${metric}: ${metricWords(metric.replaceAll(/\[.*\]|\.[a-z0-9_]+$/g, '')) ?? 'one number a run'}`,
+  };
 }
 
 /** One value a run. undefined: not measured. */
@@ -46,10 +99,18 @@ export function runValue({ summary }: StoredRun, metric: string): number | undef
 function linesOf(
   runs: readonly StoredRun[],
   metric: string,
-  { axis, others }: { readonly axis: SweepAxis; readonly others: readonly SweepAxis[] },
+  {
+    axis,
+    others,
+    words,
+  }: {
+    readonly axis: SweepAxis;
+    readonly others: readonly SweepAxis[];
+    readonly words: (axis: SweepAxis) => string;
+  },
 ): SweepLine[] {
   const nameOf = ({ summary }: StoredRun): string =>
-    others.map((other) => `${other.name} = ${other.stepOf(summary.settings)}`).join(', ') || 'runs';
+    others.map((other) => `${words(other)} = ${other.stepOf(summary.settings)}`).join(', ') || 'runs';
   return [...new Set(runs.map(nameOf))].map((name) => ({
     name,
     places: axis.steps.map((step) =>

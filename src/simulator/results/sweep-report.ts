@@ -1,13 +1,13 @@
 /** `report.html` of many runs: the run is the unit, so intervals are over runs, and there are none below ten. */
 import { INTERVAL_RUNS, summarizeRuns } from '../statistics/run-summary.ts';
-import { details, figure, list, renderPage, table, tag, type Html } from './html.ts';
+import { details, figure, fold, list, renderPage, table, tag, type Html } from './html.ts';
 import { variantText, type PlotFile } from './run-plots.ts';
 import { heading, when } from './run-report.ts';
 import type { SweepPoint } from './sweep-folder.ts';
-import { runValue } from './sweep-plots.ts';
-import { formatNumber } from './svg/axis.ts';
+import { runValue, type SweepPlots } from './sweep-plots.ts';
+import { formatNumber, shownUnit } from './svg/axis.ts';
 
-export function renderSweepReport(points: readonly SweepPoint[], plots: readonly PlotFile[]): string {
+export function renderSweepReport(points: readonly SweepPoint[], { plots, never }: SweepPlots): string {
   const runs = points.flatMap((point) => point.runs);
   const [first] = runs;
   const title = `${first?.summary.name}, ${runs.length} runs${variantText(first?.summary.variant)}`;
@@ -25,15 +25,15 @@ export function renderSweepReport(points: readonly SweepPoint[], plots: readonly
       `verdict ${passed === runs.length ? 'pass' : 'fail'}`,
     ),
     tag('p', intervalRule(least)),
-    ...when(plots, 'What it depends on', () => ({
-      html: plots.map(({ svg }) => figure(svg).html).join('\n'),
-    })),
+    ...when([...plots, ...never], 'What it depends on', () => pictures({ plots, never })),
     heading('Points'),
     pointsTable(points),
-    ...points.flatMap((point) => [
-      tag('h2', points.length === 1 ? 'All that was measured' : `Point ${describeSettings(point)}`),
-      metricsTable(point),
-    ]),
+    heading('All that was measured'),
+    ...points.map((point) =>
+      points.length === 1
+        ? metricsTable(point)
+        : fold(`Point ${describeSettings(point)}`, [metricsTable(point)]),
+    ),
     heading('What not to conclude'),
     list([
       ...shared,
@@ -46,6 +46,24 @@ export function renderSweepReport(points: readonly SweepPoint[], plots: readonly
     ),
     details('The scenario of the first point, with nothing left open', first?.scenario ?? ''),
   ]);
+}
+
+function pictures({ plots, never }: SweepPlots): Html {
+  const figures = (some: readonly PlotFile[]): Html[] => some.map(({ svg, words }) => figure(svg, words));
+  const [first, others] = [
+    plots.filter((one) => one.first === true),
+    plots.filter((one) => one.first !== true),
+  ];
+  const parts = [
+    ...figures(first),
+    ...(never.length === 0
+      ? []
+      : [tag('p', `Not drawn, since no run got there: ${never.join(', ')}.`, 'soft')]),
+    ...(others.length === 0
+      ? []
+      : [fold(`${others.length} more plot${others.length === 1 ? '' : 's'}`, figures(others))]),
+  ];
+  return { html: parts.map(({ html }) => html).join('\n') };
 }
 
 function intervalRule(least: number): string {
@@ -85,14 +103,18 @@ function metricsTable({ runs }: SweepPoint): Html {
       { head: '95 % interval, or each run' },
       { head: 'unit' },
     ],
-    [...metrics].map(([metric, unit]) => {
-      const values = runs.flatMap((run) => runValue(run, metric) ?? []);
+    [...metrics].map(([metric, measured]) => {
+      const { unit, scale } = shownUnit(measured);
+      const values = runs.flatMap((run) => runValue(run, metric) ?? []).map((value) => value * scale);
       const { median, interval } = summarizeRuns(values);
       const shown =
         interval === undefined
           ? values.map(formatNumber).join(', ')
           : `${formatNumber(interval.low)} to ${formatNumber(interval.high)} (${values.length} runs)`;
-      return [metric, median === undefined ? '' : formatNumber(median), shown, unit === '1' ? '' : unit];
+      // Those in which it could not be measured say nothing of it.
+      const missing =
+        values.length === runs.length ? '' : `; not in ${runs.length - values.length} of ${runs.length} runs`;
+      return [metric, median === undefined ? '' : formatNumber(median), `${shown}${missing}`, unit];
     }),
   );
 }

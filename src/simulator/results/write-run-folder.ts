@@ -1,7 +1,9 @@
 /** The folder of a run. Equal results give equal bytes in every file but `env.json`, whose program may be another. */
+import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { constants, zstdCompressSync } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import { constants, createZstdCompress } from 'node:zlib';
 import { ConfigurationError } from '../../core/errors.ts';
 import { renderCsv } from './csv.ts';
 import type { Environment } from './environment.ts';
@@ -15,8 +17,8 @@ import { tidyFields, tidyHeader, tidyRows } from './tidy-rows.ts';
 
 export interface RunExtras {
   readonly environment: Environment;
-  /** Of the model, in their order: lines of JSON. As bytes: a long run's are more than one string can hold. */
-  readonly events: Uint8Array;
+  /** Of the model, in their order: lines of JSON, in pieces: a long run's are more than one buffer can hold. */
+  readonly events: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 /** `folder` is there; what it holds under these names is replaced. @throws ConfigurationError when a metric is two things */
@@ -33,7 +35,7 @@ export async function writeRunFolder(
   await put('env.json', renderJson(environment));
   await put('trace.sha256', `${result.trace}\n`);
   const params = { [constants.ZSTD_c_compressionLevel]: 9 };
-  await put('events.jsonl.zst', zstdCompressSync(events, { params }));
+  await pipeline(events, createZstdCompress({ params }), createWriteStream(join(folder, 'events.jsonl.zst')));
   await put('metrics.csv', renderCsv([tidyHeader, ...rows.map(tidyFields)]));
   await put('metrics.parquet', renderParquet(rows));
   await writeRunPlots(folder, result);

@@ -86,6 +86,11 @@ export class Freshness {
     return this.#weights.points(end);
   }
 
+  /** Of all node-seconds; microseconds. */
+  get mean(): number | undefined {
+    return this.#weights.mean;
+  }
+
   /** The lag below which a share of all node-seconds was; microseconds. */
   quantile(p: number): number | undefined {
     return this.#weights.quantile(p);

@@ -16,11 +16,15 @@ export class LagWeights {
   readonly #edges: { readonly lag: number; readonly spans: 1 | -1 }[] = [];
   #zero = 0;
   #all = 0;
+  #area = 0;
 
   add({ from, to, lag, isZero }: LagSpan): void {
     this.#all += to - from;
     if (isZero) this.#zero += to - from;
-    else this.#edges.push({ lag, spans: 1 }, { lag: lag + to - from, spans: -1 });
+    else {
+      this.#area += (lag + (to - from) / 2) * (to - from);
+      this.#edges.push({ lag, spans: 1 }, { lag: lag + to - from, spans: -1 });
+    }
     for (let bin = Math.floor(from / BIN); bin * BIN < to; bin++) {
       const [begin, end] = [Math.max(from, bin * BIN), Math.min(to, (bin + 1) * BIN)];
       const one = (this.#bins[bin] ??= { area: 0, known: 0 });
@@ -34,6 +38,11 @@ export class LagWeights {
       const { area, known } = this.#bins[bin] ?? { area: 0, known: 0 };
       return { at: bin * BIN, value: known === 0 ? undefined : area / known };
     });
+  }
+
+  /** undefined: of no time. */
+  get mean(): number | undefined {
+    return this.#all === 0 ? undefined : this.#area / this.#all;
   }
 
   /** undefined: of no time. */

@@ -102,6 +102,7 @@ export class Lookups {
         for (const begun of this.#begun.values()) this.#lose(begun, event.node, at);
         return;
       case 'fact': {
+        if (event.name === 'peer:disconnected') return this.#part(event.node, at);
         if (event.name !== 'blob:evicted' && event.name !== 'blob:corrupt') return;
         const { digest } = event.fact as { digest: Digest };
         for (const begun of this.#begun.values())
@@ -126,12 +127,17 @@ export class Lookups {
     return this.#network.eligible.share;
   }
 
-  counters(): Counter[] {
+  /** `end`: of the run; microseconds after the warm-up. */
+  counters(end: number): Counter[] {
+    const lengths = new Map(
+      this.#truth.cuts.map(({ fault, from, until }) => [fault, Math.max(0, Math.min(until, end) - from)]),
+    );
     return [
-      ...countersOf(this.#network, ''),
-      ...[...this.#sides].flatMap(([fault, sides]) =>
-        [...sides].flatMap(([group, tally]) => countersOf(tally, `(${fault})`, group)),
-      ),
+      ...countersOf(this.#network, { suffix: '', length: end }),
+      ...[...this.#sides].flatMap(([fault, sides]) => {
+        const of = { suffix: `(${fault})`, length: lengths.get(fault) ?? 0 };
+        return [...sides].flatMap(([group, tally]) => countersOf(tally, { ...of, group }));
+      }),
     ];
   }
 
@@ -154,6 +160,16 @@ export class Lookups {
 
   #lose({ at: began, holders }: Begun, node: number, at: number): void {
     if (at <= began + WINDOW) holders.delete(node);
+  }
+
+  /** The node has a connection less: whom nobody can dial is out of reach without one. */
+  #part(node: number, at: number): void {
+    for (const { at: began, node: asker, holders } of this.#begun.values()) {
+      if (at > began + WINDOW) continue;
+      for (const holder of holders)
+        if ((asker === node || holder === node) && !this.#truth.reaches(asker, holder, at))
+          holders.delete(holder);
+    }
   }
 
   #breakOff(id: number, begun: Begun, at: number): void {
@@ -181,9 +197,24 @@ export class Lookups {
   }
 }
 
-function countersOf({ all, eligible }: Group, suffix: string, group?: string): Counter[] {
+/** `length`: of the time in which they could begin; microseconds. */
+function countersOf(
+  { all, eligible }: Group,
+  { suffix, length, group }: { readonly suffix: string; readonly length: number; readonly group?: string },
+): Counter[] {
   const counter = (metric: string, value: number | undefined): Counter[] =>
     value === undefined ? [] : [{ metric: `${metric}${suffix}`, unit: '1', ...withGroup(group), value }];
+  const mean = (metric: string, count: number): Counter[] =>
+    all.all === 0 || length === 0
+      ? []
+      : [
+          {
+            metric: `${metric}${suffix}.mean`,
+            unit: '1/s',
+            ...withGroup(group),
+            value: (count * 1e6) / length,
+          },
+        ];
   // Rates have the plain names.
   return [
     ...counter('lookups.count', all.all),
@@ -191,6 +222,8 @@ function countersOf({ all, eligible }: Group, suffix: string, group?: string): C
     ...counter('lookup_all', all.share),
     ...counter('lookups_eligible.count', eligible.all),
     ...counter('lookup_eligible', eligible.share),
+    ...mean('lookups', all.all),
+    ...mean('lookups_failed', all.failed),
   ];
 }
 

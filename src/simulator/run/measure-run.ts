@@ -19,12 +19,12 @@ import { Lookups } from './lookups.ts';
 import type { Promises } from './promises.ts';
 import type { Reconvergence } from './reconvergence.ts';
 import { RoutingTables } from './routing-tables.ts';
-import { RunLevels } from './run-levels.ts';
+import { RunLevels, warmUpLevels, type WarmUpLevel } from './run-levels.ts';
 import { BinnedRate } from './step-series.ts';
 import type { Topology } from './topology.ts';
 import { Traffic } from './traffic.ts';
 
-/** Of connections, over the last quarter of the warm-up and the one before it. */
+/** Of connections and of routing tables' entries, over the last quarter of the warm-up and the one before it. */
 const DRIFT = 0.05;
 
 export interface Measurement {
@@ -129,17 +129,22 @@ export class RunMeasures {
         ...this.#lookups.series(length),
         ...this.traffic.series(length, this.#levels.live.points),
         this.dials.series(length),
-        ...rates.map(([metric, rate]) => ({ metric, unit: '1/s', points: rate.points(length) })),
+        ...rates.map(([metric, rate]) => ({
+          metric,
+          unit: `${unitOf(metric)}/s`,
+          points: rate.points(length),
+        })),
       ],
       times: [...cuts.flatMap((cut) => reconvergeTimes(cut, this.#watchers)), this.#lookups.times()],
       counters: [
-        ...this.#lookups.counters(),
+        ...this.#lookups.counters(length),
         ...this.#delivery.counters(),
         ...this.#freshnessCounters(),
         ...cuts.flatMap((cut) => cutCounters(cut, this.#levels.divergence.points, this.dials)),
         ...this.traffic.counters(),
+        ...this.traffic.means(length, this.#levels.live.points),
         { metric: 'attempts', unit: '1', value: this.#attempts },
-        ...rates.map(([metric, rate]) => ({ metric: `${metric}.total`, unit: '1', value: rate.total })),
+        ...rates.flatMap(([metric, rate]) => rateCounters(metric, rate.total, length)),
         ...this.#scenario.assert.never.map((invariant) => ({
           metric: `violations(${invariant})`,
           unit: '1',
@@ -175,12 +180,14 @@ export class RunMeasures {
   }
 
   #freshnessCounters(): Counter[] {
-    return [
-      ['p50', 0.5],
-      ['p99', 0.99],
-      ['max', 1],
-    ].flatMap(([name, p]): Counter[] => {
-      const value = seconds(this.#freshness.quantile(p as number));
+    const lag = this.#freshness;
+    return Object.entries({
+      mean: lag.mean,
+      p50: lag.quantile(0.5),
+      p99: lag.quantile(0.99),
+      max: lag.quantile(1),
+    }).flatMap(([name, found]): Counter[] => {
+      const value = seconds(found);
       return value === undefined ? [] : [{ metric: `freshness_lag.${name}`, unit: 's', value }];
     });
   }
@@ -207,8 +214,10 @@ export class RunMeasures {
       delivery_reach: this.#delivery.deliveryReach,
       availability: this.#levels.availability(end),
     };
-    const quarter = (from: number): number =>
-      this.#levels.connectionsDuring((from * warmup) / 4, ((from + 1) * warmup) / 4);
+    const quarter = (level: WarmUpLevel, from: number): number =>
+      this.#levels.duringWarmUp(level, (from * warmup) / 4, ((from + 1) * warmup) / 4);
+    const drifts = (level: WarmUpLevel): boolean =>
+      Math.abs(quarter(level, 3) - quarter(level, 2)) > DRIFT * Math.max(1, quarter(level, 2));
     return {
       end,
       healOf: (fault) => links.healOf(fault),
@@ -216,6 +225,7 @@ export class RunMeasures {
       effectsOf: (fault) => this.#effects.get(fault) ?? 0,
       attempts: this.#attempts,
       violations: (invariant) => promises.count(invariant),
+      checks: (invariant) => promises.checks(invariant),
       timesAfter: (condition, event) =>
         condition === 'converged'
           ? [...reconvergence.timesAfter(warmup + event, warmup + end).values()]
@@ -223,7 +233,7 @@ export class RunMeasures {
               .filter(({ id }) => links.healOf(id) === event)
               .map(({ id, at }) => topology.wholeAfter(id, warmup + at, warmup + event, warmup + end)),
       ratio: (ratio) => ratios[ratio],
-      steady: Math.abs(quarter(3) - quarter(2)) <= DRIFT * Math.max(1, quarter(2)),
+      drifting: warmUpLevels.filter(drifts),
     };
   }
 
@@ -236,6 +246,20 @@ export class RunMeasures {
   #effect(fault: string, count: number): void {
     this.#effects.set(fault, (this.#effects.get(fault) ?? 0) + count);
   }
+}
+
+/** What was counted, and how much of it a second: bins in which nothing happened are a part of that. */
+function rateCounters(metric: string, total: number, length: number): Counter[] {
+  const unit = unitOf(metric);
+  const value = (total * 1e6) / length;
+  return [
+    { metric: `${metric}.total`, unit, value: total },
+    ...(length > 0 ? [{ metric: `${metric}.mean`, unit: `${unit}/s`, value }] : []),
+  ];
+}
+
+function unitOf(metric: string): string {
+  return metric.startsWith('bytes_') ? 'B' : '1';
 }
 
 function seconds(microseconds: number | undefined): number | undefined {

@@ -28,12 +28,13 @@ const CLOCK_STEP = 1e3;
 
 export class Promises {
   readonly violations: Violation[] = [];
+  readonly #checks = new Map<Invariant, number>();
   readonly #index: UpstreamIndex;
   readonly #seenAfter: number;
   readonly #versions = new Map<ProjectName, Version[]>();
   readonly #removedAt = new Map<Digest, number>();
-  /** By node and project: the highest serial that was served. */
-  readonly #served = new Map<string, number>();
+  /** By node, with the disk that it has, and project: the highest serial that was served. */
+  readonly #served = new Map<number, Map<ProjectName, number>>();
   readonly #disks: (node: number) => { readonly has: (digest: Digest) => boolean };
   readonly #acknowledged = new Map<number, Set<Digest>>();
   readonly #connectedSince: (node: number) => number | undefined;
@@ -85,9 +86,11 @@ export class Promises {
         break;
       case 'node-wiped':
         this.#blobs(event.node).clear();
+        this.#served.delete(event.node);
         break;
       case 'node-up':
         for (const digest of this.#blobs(event.node)) {
+          this.#checked('lost_blob');
           if (!this.#disks(event.node).has(digest))
             this.#break('lost_blob', at, event.node, `blob ${digest} was acknowledged before it went down`);
         }
@@ -100,43 +103,61 @@ export class Promises {
     return this.violations.filter((one) => one.invariant === invariant).length;
   }
 
+  /** How often something happened that could have broken it. */
+  checks(invariant: Invariant): number {
+    return this.#checks.get(invariant) ?? 0;
+  }
+
   #checkPage(at: number, event: Extract<ModelEvent, { kind: 'page-served' }>): void {
     const { node, project, content, serial, ageSeconds } = event;
+    if (this.#liars.has(node)) return;
     const versions = this.#versions.get(project) ?? [];
+    this.#checked('unfounded_404');
     if (content === undefined) {
       if (versions.length > 0)
         this.#break('unfounded_404', at, node, `${project} is there, 404 was answered`);
       return;
     }
+    this.#checked('unproven_page');
     const same = versions.filter((one) => one.content === content);
     const version = same.find((one) => one.serial === serial) ?? same.at(-1);
     if (version === undefined) {
       this.#break('unproven_page', at, node, `the upstream never had ${project} as it was served`);
       return;
     }
+    this.#checked('age_understated');
     const claimed = at - ageSeconds * 1e6;
     if (claimed > version.until + CLOCK_STEP) {
       const late = ((claimed - version.until) / 1e6).toFixed(1);
       this.#break('age_understated', at, node, `${project}: its age was told ${late} s too young`);
     }
-    const key = `${node} ${project}`;
-    const before = this.#served.get(key) ?? 0;
-    if (version.serial < before)
-      this.#break('index_rollback', at, node, `${project}: serial ${version.serial} after ${before}`);
-    this.#served.set(key, Math.max(before, version.serial));
+    const served = this.#served.get(node) ?? new Map<ProjectName, number>();
+    const before = served.get(project);
+    if (before !== undefined) {
+      this.#checked('index_rollback');
+      if (version.serial < before)
+        this.#break('index_rollback', at, node, `${project}: serial ${version.serial} after ${before}`);
+    }
+    this.#served.set(node, served.set(project, Math.max(before ?? 0, version.serial)));
   }
 
   #checkFile(at: number, { attempt, end }: Extract<ModelEvent, { kind: 'attempt-ended' }>): void {
     const { node, digest, project } = attempt;
+    if (this.#liars.has(node)) return;
+    if (end.outcome === 'wrong' || (digest !== undefined && end.outcome === 'verified'))
+      this.#checked('wrong_bytes');
     if (end.outcome === 'wrong') this.#break('wrong_bytes', at, node, `${project}: ${end.reason ?? ''}`);
     if (digest === undefined) return;
     const removed = this.#removedAt.get(digest);
+    if (end.outcome === 'absent' || end.outcome === 'verified') this.#checked('unfounded_404');
     if (end.outcome === 'absent' && removed === undefined && this.#index.fileOf(digest) !== undefined)
       this.#break('unfounded_404', at, node, `file ${digest} of ${project} is there, 404 was answered`);
     if (end.outcome !== 'verified') return;
+    this.#checked('unproven_page');
     if (this.#index.fileOf(digest) === undefined)
       this.#break('unproven_page', at, node, `the upstream never had the file ${digest} of ${project}`);
     const heardSince = Math.max(removed ?? Infinity, this.#connectedSince(node) ?? Infinity);
+    if (removed !== undefined && heardSince < Infinity) this.#checked('removed_served');
     if (removed !== undefined && at - heardSince > REMOVED_SERVED + this.#seenAfter)
       this.#break(
         'removed_served',
@@ -160,6 +181,10 @@ export class Promises {
     const known = this.#acknowledged.get(node) ?? new Set<Digest>();
     this.#acknowledged.set(node, known);
     return known;
+  }
+
+  #checked(invariant: Invariant): void {
+    this.#checks.set(invariant, this.checks(invariant) + 1);
   }
 
   #break(invariant: Invariant, at: number, node: number, what: string): void {

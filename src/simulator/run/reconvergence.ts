@@ -101,7 +101,7 @@ export class Reconvergence {
     return this.#lives.get(node)?.find(({ at, up }) => !up && at > instant)?.at;
   }
 
-  /** By node live at `instant`: microseconds; undefined: not by the end, nor before it died. */
+  /** By node live at `instant`: microseconds; undefined: not by the end, nor before it died. Of nobody when there was no log. */
   timesAfter(instant: number, end = Infinity): Map<number, number | undefined> {
     const goals = [...this.#signed]
       .filter(([, { node }]) => this.isLive(node, instant) && !this.#liars.has(node))
@@ -109,6 +109,7 @@ export class Reconvergence {
         const { size = 0, serial = -Infinity } = steps.findLast(({ at }) => at <= instant) ?? {};
         return { origin, node, size, serial };
       });
+    if (goals.every(({ size }) => size === 0)) return new Map();
     const live = [...this.#lives.keys()].filter((node) => this.isLive(node, instant)).sort((a, b) => a - b);
     return new Map(
       live.map((node) => {

@@ -12,6 +12,10 @@ import type { RoutingTables } from './routing-tables.ts';
 import { Level } from './step-series.ts';
 import type { Topology } from './topology.ts';
 
+/** What a network that has settled keeps: connections, and the entries of a routing table. */
+export const warmUpLevels = ['connections', 'routes'] as const;
+export type WarmUpLevel = (typeof warmUpLevels)[number];
+
 export interface RunLevelsOptions {
   readonly warmup: number;
   /** It has seen an event before this is told of it. */
@@ -40,8 +44,10 @@ export class RunLevels {
     availability: new Level(),
   };
   /** Since time 0 of the kernel. */
-  readonly #warmUp = new Level();
+  readonly #warmUp: Record<WarmUpLevel, Level> = { connections: new Level(), routes: new Level() };
   #changedAt: number | undefined;
+  /** Links of a flaky cut come and go without an event. */
+  #lastCut: number | undefined;
   #filesChanged = true;
   #components: ReadonlyMap<number, number> | undefined;
 
@@ -54,7 +60,8 @@ export class RunLevels {
   settle(at: number): void {
     const since = this.#changedAt;
     if (since === undefined || at <= since) return;
-    this.#warmUp.set(since, this.#options.topology.connections);
+    this.#warmUp.connections.set(since, this.#options.topology.connections);
+    this.#warmUp.routes.set(since, this.#options.tables.meanSize);
     // Before, nothing else is measured; the last state is that of the beginning.
     if (at <= this.#options.warmup) return;
     this.#set(since);
@@ -70,7 +77,10 @@ export class RunLevels {
     const files = this.#options.holders.observe(event);
     const routes = this.#options.tables.observe(at, event);
     if (files) this.#filesChanged = true;
-    if (heads || conflicts || files || routes || isOfLinks(event)) this.#changedAt = at;
+    const { lastCut } = this.#options.topology;
+    const flipped = lastCut !== this.#lastCut;
+    this.#lastCut = lastCut;
+    if (heads || conflicts || files || routes || flipped || isOfLinks(event)) this.#changedAt = at;
   }
 
   /** The run is over. */
@@ -95,9 +105,9 @@ export class RunLevels {
     return meanOver(this.#levels.availability.points, 0, end);
   }
 
-  /** Mean connections in [from, to) of the kernel's time. */
-  connectionsDuring(from: number, to: number): number {
-    return meanOver(this.#warmUp.points, from, to) ?? 0;
+  /** Its mean in [from, to) of the kernel's time. */
+  duringWarmUp(level: WarmUpLevel, from: number, to: number): number {
+    return meanOver(this.#warmUp[level].points, from, to) ?? 0;
   }
 
   /** The state that came about at `at`. */

@@ -3,6 +3,7 @@
  * whatever ends this process or the run's.
  */
 import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -74,10 +75,10 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     const cpuSeconds = await follow(folder, options);
     const outcome = JSON.parse(await readFile(join(folder, outcomeFile), 'utf8')) as RunOutcome;
     const finished = { ...outcome, cpuSeconds };
-    const events = await readFile(join(folder, eventsFile));
-    for (const name of [jobFile, outcomeFile, eventsFile]) await rm(join(folder, name));
     const environment = await readEnvironment(packageRoot);
+    const events = createReadStream(join(folder, eventsFile));
     await writeRunFolder(folder, finished.result, { environment, events });
+    for (const name of [jobFile, outcomeFile, eventsFile]) await rm(join(folder, name));
     signal?.throwIfAborted();
     await moveTo(folder, out);
     return finished;

@@ -3,8 +3,8 @@
  * runs of different sweeps never share a folder.
  */
 import { hash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { ConfigurationError } from '../../core/errors.ts';
 import { writeSweepFolder } from '../results/sweep-folder.ts';
 import { renderScenario, type SweepPoint } from '../scenario/read-scenario.ts';
@@ -12,6 +12,7 @@ import { runScenario, type RunProgress } from './run-scenario.ts';
 import type { Verdict } from '../scenario/decide-asserts.ts';
 
 const SWEEP_FILE = 'sweep.json';
+const BEGUN = `.${SWEEP_FILE}.unfinished`;
 
 export interface SweepOptions {
   readonly seed: number;
@@ -107,14 +108,19 @@ async function claim(points: readonly SweepPoint[], { seed, out }: SweepOptions)
   const text = `${JSON.stringify(wanted, null, 1)}\n`;
   await mkdir(out, { recursive: true });
   const entries = await readdir(out, { recursive: true, withFileTypes: true });
-  if (!entries.some(({ name }) => name === SWEEP_FILE)) {
-    if (entries.length > 0)
+  const own = entries.filter(
+    ({ parentPath, name }) => resolve(parentPath) === resolve(out) && name !== BEGUN,
+  );
+  if (!own.some(({ name }) => name === SWEEP_FILE)) {
+    if (own.length > 0)
       throw new ConfigurationError(
         'usage',
         `${out} holds something that is no sweep`,
         'give --out an empty folder or one that is not there yet',
       );
-    await writeFile(join(out, SWEEP_FILE), text);
+    // Half of it would be another sweep's.
+    await writeFile(join(out, BEGUN), text);
+    await rename(join(out, BEGUN), join(out, SWEEP_FILE));
     return;
   }
   if ((await readFile(join(out, SWEEP_FILE), 'utf8')) !== text)

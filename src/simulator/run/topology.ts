@@ -44,6 +44,8 @@ export class Topology {
   #changedAt: number | undefined;
   /** When a link comes or goes by a fault. */
   #nextCut: number | undefined;
+  /** When one last did. */
+  lastCut: number | undefined;
   #known: ReadonlyMap<number, number> = new Map();
 
   constructor(options: TopologyOptions) {
@@ -196,6 +198,7 @@ export class Topology {
     for (const node of this.#told.keys()) usable.add(node);
     for (const [a, b] of this.#connections.all()) if (this.#isUp(a, b, at)) usable.link(a, b);
     this.#usable = usable;
+    this.lastCut = at;
     this.#nextCut = this.#cutAfter(at - this.#options.warmup);
     this.#look(at);
   }

@@ -3,7 +3,7 @@
  * their streams' contents: handshakes, Noise's and yamux's frames, negotiation, pings of the multiplexer.
  */
 import type { Counter, Series } from '../results/run-result.ts';
-import { binMeans, type StepPoint } from '../statistics/time-weighted.ts';
+import { areaOver, binMeans, type StepPoint } from '../statistics/time-weighted.ts';
 import { BIN } from './step-series.ts';
 
 const PROTOCOLS: readonly (readonly [name: string, prefix: string])[] = [
@@ -64,6 +64,22 @@ export class Traffic {
       value: sum(bins),
     });
     return this.#all(this.#wire.length).map(([group, bins]) => bytes(group, bins));
+  }
+
+  /** Of all node-seconds: where more nodes live, a second weighs more. */
+  means(end: number, live: readonly StepPoint[]): Counter[] {
+    const nodeSeconds = areaOver(live, 0, end) / 1e6;
+    if (nodeSeconds === 0) return [];
+    const mean = (metric: string, unit: string, group: string, bins: readonly number[]): Counter => ({
+      metric: `${metric}.mean`,
+      unit,
+      group,
+      value: sum(bins) / nodeSeconds,
+    });
+    return [
+      ...this.#all(Math.ceil(end / BIN)).map(([group, bytes]) => mean('bytes_sent', 'B/s', group, bytes)),
+      ...[...this.#byProtocol].map(([group, { messages }]) => mean('messages_sent', '1/s', group, messages)),
+    ];
   }
 
   #all(bins: number): [string, readonly number[]][] {

@@ -34,6 +34,10 @@ function checkWithin(one: WithinAssert, scenario: Scenario, complain: Complain):
     );
     return;
   }
+  if (one.condition === 'converged' && scenario.workload.publishers.count === 0)
+    complain(pointer, 'without publishers there is nothing to agree on', 'remove it, or add publishers');
+  if (one.condition === 'reconverge_topology' && event !== 'heal')
+    complain(`${pointer}/after`, 'a graph is whole again after a heal', `write heal(${fault})`);
   for (const other of named) {
     if (event === 'heal' && !cutsLinks(other)) {
       complain(

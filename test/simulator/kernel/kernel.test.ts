@@ -183,3 +183,8 @@ test('what a node is asked to do gives its outcome back as an event of the world
   await Promise.all([done, failed]);
   assert.deepEqual(owners, [4, -1, 4]);
 });
+
+test('an event at no time is refused: no order would hold with it', () => {
+  const kernel = createKernel();
+  assert.throws(() => kernel.schedule(Number.NaN, 'timer', kernel.world, () => {}), /the world in NaN/);
+});

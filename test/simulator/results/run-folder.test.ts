@@ -24,7 +24,7 @@ async function write(name: string, result: RunResult, events: unknown[] = []): P
   const folder = join(root, name);
   await mkdir(folder);
   const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
-  await writeRunFolder(folder, result, { environment, events: Buffer.from(lines) });
+  await writeRunFolder(folder, result, { environment, events: [Buffer.from(lines)] });
   return folder;
 }
 
@@ -161,10 +161,7 @@ test('a metric that is two things is refused before anything is written', async 
   const twice = { ...result, counters: [{ metric: 'heads', unit: '1', value: 1 }] };
   const folder = join(root, 'twice');
   await mkdir(folder);
-  await assert.rejects(
-    writeRunFolder(folder, twice, { environment, events: Buffer.of() }),
-    /metric heads is twice/,
-  );
+  await assert.rejects(writeRunFolder(folder, twice, { environment, events: [] }), /metric heads is twice/);
   assert.deepEqual(await readdir(folder), []);
 });
 
@@ -172,10 +169,7 @@ test('a value that is no number is refused, not written', async () => {
   const folder = join(root, 'nan');
   await mkdir(folder);
   const result = { ...makeUpRun(), counters: [{ metric: 'c', unit: '1', value: Number.NaN }] };
-  await assert.rejects(
-    writeRunFolder(folder, result, { environment, events: Buffer.of() }),
-    /c was measured as NaN/,
-  );
+  await assert.rejects(writeRunFolder(folder, result, { environment, events: [] }), /c was measured as NaN/);
   assert.ok(!(await readdir(folder)).includes('summary.json'));
 });
 

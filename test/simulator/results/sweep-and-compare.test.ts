@@ -38,7 +38,7 @@ async function writeSweep(name: string, runs: number): Promise<string> {
       const path = join(folder, `point-00${point}`, `run-00${run}`);
       await mkdir(path, { recursive: true });
       const result = makeUpRun({ run, point, settings, nodes: 12, slower: point % 2 === 0 ? 0 : 20 });
-      await writeRunFolder(path, result, { environment, events: Buffer.of() });
+      await writeRunFolder(path, result, { environment, events: [] });
     }
   return folder;
 }
@@ -50,7 +50,7 @@ test('a sweep has an index, a row a run and metric, plots with interval rules an
   await mkdir(unfinished);
   await writeRunFolder(unfinished, makeUpRun({ run: 2, settings: points[0] ?? [] }), {
     environment,
-    events: Buffer.of(),
+    events: [],
   });
   await writeSweepFolder(folder);
   const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as {
@@ -85,10 +85,36 @@ test('a sweep has an index, a row a run and metric, plots with interval rules an
   assert.ok(plots.some((name) => /reconverge-split-p50-faults-0-for/.test(name)));
   const report = await readFile(join(folder, 'report.html'), 'utf8');
   assert.match(report, /fewer than 10 runs/);
+  // One node of each run never gets there.
+  assert.match(
+    report,
+    /Not drawn, since no run got there: reconverge\(split\)\.max, reconverge\(alone\)\.max, lookup\.p99\./,
+  );
+  assert.ok(!plots.some((name) => name.includes('-max-')));
+  assert.match(report, /time to reconverge after split, median, against length of fault 0: atlantic-split/);
+  assert.equal(report.match(/<details><summary>\d+ more plots<\/summary>/g)?.length, 1);
   const svg = await readFile(join(folder, 'plots', plots[0] ?? ''), 'utf8');
   assert.match(svg, /all hosts open/);
   // Each run as a point: six places of two runs.
   assert.equal(svg.match(/r="2"/g)?.length, 12);
+});
+
+test('a run that was replayed beside itself counts once, and the same run under two names not at all', async () => {
+  const folder = await writeSweep('replayed', 1);
+  const again = makeUpRun({ run: 0, point: 0, settings: points[0] ?? [], nodes: 12 });
+  const put = async (name: string): Promise<void> => {
+    await mkdir(join(folder, 'point-000', name));
+    await writeRunFolder(join(folder, 'point-000', name), again, { environment, events: [] });
+  };
+  await put('run-000-replay');
+  assert.equal((await readStoredRuns(folder)).length, points.length);
+  // Whoever names it means it.
+  assert.equal((await readStoredRuns(join(folder, 'point-000', 'run-000-replay'))).length, 1);
+  await put('run-000-copy');
+  await assert.rejects(readStoredRuns(folder), {
+    code: 'CONFIGURATION',
+    message: /point-000.run-000 and point-000.run-000-copy in .* are the same run, 0 of seed 1/,
+  });
 });
 
 test('a sweep made again is the same to the byte', async () => {
@@ -192,4 +218,59 @@ test('a folder without runs is refused with what to name instead', async () => {
     fix: /fondue sim run/,
   });
   await assert.rejects(writeSweepFolder(join(root, 'not-there')), /cannot be read/);
+});
+
+test('microseconds are seconds in plots, tables and comparisons, as they are in the words beside them', async () => {
+  const inMicroseconds = (result: RunResult): RunResult => ({
+    ...result,
+    times: result.times.map((one) => ({
+      ...one,
+      unit: 'us',
+      window: one.window * 1e6,
+      values: one.values.map((value) =>
+        value.kind === 'observed'
+          ? { ...value, value: value.value * 1e6 }
+          : value.kind === 'censored'
+            ? { ...value, bound: value.bound * 1e6 }
+            : value,
+      ),
+    })),
+  });
+  const [seconds, micros] = [series(12, { slower: 20 }), series(12, { slower: 20 }, inMicroseconds)];
+  const text = (b: StoredRun[], change?: (result: RunResult) => RunResult): string =>
+    compareRuns(series(12, {}, change), b)
+      .map(renderComparison)
+      .join('');
+  assert.equal(text(micros, inMicroseconds), text(seconds));
+  const folder = join(root, 'micros');
+  for (const [point, settings] of points.entries()) {
+    const path = join(folder, `point-00${point}`, 'run-000');
+    await mkdir(path, { recursive: true });
+    const result = inMicroseconds(makeUpRun({ point, settings, nodes: 12 }));
+    await writeRunFolder(path, result, { environment, events: [] });
+  }
+  await writeSweepFolder(folder);
+  const report = await readFile(join(folder, 'report.html'), 'utf8');
+  assert.match(
+    report,
+    /<td>reconverge\(split\)\.p50<\/td><td class="n">\d{1,2}(\.\d+)?<\/td><td>[\d.]+<\/td><td>s<\/td>/,
+  );
+  const plot = (await readdir(join(folder, 'plots'))).find((name) => name.includes('reconverge-split-p50'));
+  const svg = await readFile(join(folder, 'plots', plot ?? ''), 'utf8');
+  assert.match(svg, />time to reconverge \(s\)</);
+  assert.doesNotMatch(svg, />\d+ M</);
+});
+
+test('what could not be measured in some runs says in how many', async () => {
+  const folder = join(root, 'partly');
+  for (const run of [0, 1, 2]) {
+    const path = join(folder, `run-00${run}`);
+    await mkdir(path, { recursive: true });
+    const made = makeUpRun({ run });
+    const result = run === 1 ? { ...made, times: [] } : made;
+    await writeRunFolder(path, result, { environment, events: [] });
+  }
+  await writeSweepFolder(folder);
+  const report = await readFile(join(folder, 'report.html'), 'utf8');
+  assert.match(report, /<td>lookup\.p50<\/td>.*; not in 1 of 3 runs/);
 });

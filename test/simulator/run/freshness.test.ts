@@ -71,6 +71,20 @@ test('means and quantiles weigh by node-seconds', () => {
   assert.equal(quantile(0.875), 5);
 });
 
+test('the mean is over node-seconds: a bin in which more nodes live weighs more', () => {
+  const { freshness, tell } = create();
+  for (const node of [1, 2, 3]) tell(0, up(node));
+  tell(0, indexChanged(100));
+  for (const node of [1, 2, 3]) tell(0, advanced(node, 9, 100));
+  tell(0, indexChanged(101));
+  tell(10, down(2));
+  tell(10, down(3));
+  freshness.finish(20 * second);
+  // Three of 0..10 s and one of 10..20 s.
+  assert.equal((freshness.mean ?? NaN) / second, (3 * 5 + 15) / 4);
+  assert.equal(create().freshness.mean, undefined);
+});
+
 test('without publishers nothing is measured', () => {
   const { freshness, tell, means, quantile } = create({ threshold: 0 });
   tell(0, up(1));

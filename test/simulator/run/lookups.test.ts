@@ -26,7 +26,7 @@ function create({ unreachable = [] as number[], cutAt = -1 } = {}) {
   const counters = (): Record<string, number> =>
     Object.fromEntries(
       lookups
-        .counters()
+        .counters(300 * second)
         .map(({ metric, group, value }) => [metric + (group === undefined ? '' : `[${group}]`), value]),
     );
   return {
@@ -103,6 +103,20 @@ test('a look-up is eligible when one live holder within reach held the file thro
     ]),
     1,
   );
+  // Who cannot be dialled is within reach only while they are connected.
+  const unreachable: number[] = [];
+  const filtered: [number, ModelEvent][] = [[16, fact(1, 'peer:disconnected', { peerId: 'p9' })]];
+  assert.equal(eligible({ unreachable }, [...gone.slice(0, 1), ...filtered]), 1);
+  const parted = (): number => {
+    const { tell, counters } = create({ unreachable });
+    tell(10, began(1, 1, a));
+    unreachable.push(8, 9);
+    for (const [s, event] of filtered) tell(s, event);
+    unreachable.length = 0;
+    tell(20, ended(1, 1, a, 'failed'));
+    return counters()['lookups_eligible.count'] ?? 0;
+  };
+  assert.equal(parted(), 0);
   // What happens after its 30 s does not change what it was.
   assert.equal(
     eligible(
@@ -139,6 +153,11 @@ test('look-ups of a cut count by the side of who asked, from its beginning to it
   assert.equal(found['lookups.count(split)[odd]'], 1);
   assert.equal(found['lookup_all(split)[odd]'], 0);
   assert.equal('lookup_eligible(split)[odd]' in found, false);
+  // A second: of the run of 300 s, and of the cut's 100 s.
+  assert.equal(found['lookups.mean'], 0.02);
+  assert.equal(found['lookups_failed.mean'], 4 / 300);
+  assert.equal(found['lookups(split).mean[even]'], 0.03);
+  assert.equal(found['lookups_failed(split).mean[even]'], 0.01);
   const failed = lookups
     .series(300 * second)
     .find(({ metric, group }) => metric === 'lookups_failed(split)' && group === 'even');

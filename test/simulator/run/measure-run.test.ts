@@ -18,6 +18,7 @@ import {
   advanced,
   began,
   ended,
+  fact,
   gossiped,
   linked,
   second,
@@ -137,4 +138,39 @@ test('a metric is of one kind: a level, times, or a number of the run', () => {
     [...b].filter((name) => c.has(name)),
     [],
   );
+});
+
+test('a rate’s mean is over the whole run, bins in which nothing happened too; bytes have their unit', () => {
+  const { tell, finish } = create();
+  tell(15, fact(1, 'peer:banned', {}));
+  tell(16, fact(1, 'blob:fetched', { digest: 'd', bytes: { peer: 800, upstream: 0 } }));
+  const { counters, series } = finish();
+  const found = (metric: string) => counters.find((one) => one.metric === metric);
+  assert.deepEqual([found('bans.total')?.value, found('bans.mean')?.value], [1, 1 / 400]);
+  assert.deepEqual([found('bans.total')?.unit, found('bans.mean')?.unit], ['1', '1/s']);
+  assert.deepEqual([found('bytes_from_peers.mean')?.value, found('bytes_from_peers.mean')?.unit], [2, 'B/s']);
+  assert.equal(found('bytes_from_peers.total')?.unit, 'B');
+  assert.equal(series.find(({ metric }) => metric === 'bytes_from_peers')?.unit, 'B/s');
+});
+
+test('a network whose connections or routing tables still grow when the warm-up ends is not steady, and it is said which', () => {
+  const steady = (...late: readonly ModelEvent[]) => {
+    const { tell, finish } = create();
+    tell(-5, ...late);
+    tell(1, up(0));
+    return finish().decision.findings.find(({ what }) => what === 'not_steady');
+  };
+  assert.equal(steady()?.verdict, 'pass');
+  const connections = steady(...linked('peer:connected', 0, 3));
+  assert.equal(connections?.verdict, 'fail');
+  assert.match(connections?.why ?? '', /^connections still drift/);
+  const routes = steady(...[1, 2, 3].map((id) => fact(0, 'dht:peer-added', { peerId: `p${id}` })));
+  assert.equal(routes?.verdict, 'fail');
+  assert.match(routes?.why ?? '', /^routes still drift/);
+});
+
+test('where a run ends before it is measured, no rate has a mean', () => {
+  const { measures } = create();
+  const { counters } = measures.finish(scenario.warmup);
+  assert.ok(counters.every(({ value }) => Number.isFinite(value)));
 });

@@ -55,6 +55,7 @@ function create() {
       });
     },
     version: () => index.page(flask) as { content: Digest; serial: number },
+    checks: (invariant: Invariant) => promises.checks(invariant),
     broken: (): Invariant[] => promises.violations.map(({ invariant }) => invariant),
   };
 }
@@ -151,4 +152,47 @@ test('nothing is promised of a liar’s gateway', () => {
   tell(1, { kind: 'fault-began', fault: 'liars', hosts: [1] });
   gives(2, first.digest, 'wrong');
   assert.deepEqual(broken(), []);
+});
+
+test('a gateway that lost its disk may begin anew with an older page', () => {
+  const { serves, change, version, index, tell, broken } = create();
+  const old = version();
+  change(100, () => index.addFile(flask, 10));
+  serves(110, version(), 0);
+  tell(115, { kind: 'node-wiped', node: 1 });
+  serves(120, old, 120);
+  assert.deepEqual(broken(), []);
+  serves(130, version(), 0);
+  serves(140, old, 140);
+  assert.deepEqual(broken(), ['index_rollback']);
+});
+
+test('how often a promise was put to the test is counted: only by what could have broken it', () => {
+  const { serves, gives, change, version, index, first, connected, checks } = create();
+  const all = () =>
+    (
+      [
+        'wrong_bytes',
+        'index_rollback',
+        'age_understated',
+        'unfounded_404',
+        'unproven_page',
+        'removed_served',
+      ] as const
+    ).map(checks);
+  gives(1, first.digest, 'failed');
+  assert.deepEqual(all(), [0, 0, 0, 0, 0, 0]);
+  gives(2, first.digest, 'verified');
+  assert.deepEqual(all(), [1, 0, 0, 1, 1, 0]);
+  serves(3, version(), 3);
+  assert.deepEqual(all(), [1, 0, 1, 2, 2, 0]);
+  serves(4, version(), 4);
+  assert.deepEqual(all(), [1, 1, 2, 3, 3, 0]);
+  change(100, () => index.removeFile(first));
+  connected.since = undefined;
+  gives(110, first.digest, 'verified');
+  assert.equal(checks('removed_served'), 0);
+  connected.since = 0;
+  gives(110, first.digest, 'verified');
+  assert.equal(checks('removed_served'), 1);
 });

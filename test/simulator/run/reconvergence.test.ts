@@ -141,3 +141,12 @@ test('nobody has to believe a liar’s log', () => {
     [2, undefined],
   ]);
 });
+
+test('where no live publisher had said anything, nobody has converged', () => {
+  const { signs, tell, after } = create(2);
+  assert.deepEqual(after(100), []);
+  signs(10, 0, 5);
+  assert.deepEqual(after(5), []);
+  tell(50, { kind: 'node-down', node: 0, how: 'crash' });
+  assert.deepEqual(after(100), []);
+});

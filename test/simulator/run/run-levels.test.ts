@@ -4,14 +4,16 @@ import type { ModelEvent } from '../../../src/simulator/model/model-event.ts';
 import { FileHolders } from '../../../src/simulator/run/file-holders.ts';
 import { RoutingTables } from '../../../src/simulator/run/routing-tables.ts';
 import { RunLevels } from '../../../src/simulator/run/run-levels.ts';
+import type { Links } from '../../../src/simulator/scenario/links.ts';
 import { Topology } from '../../../src/simulator/run/topology.ts';
 import { advanced, digestOf, down, fact, linked, second, up } from '../../support/simulator/events.ts';
 
 const a = digestOf('a');
 
 /** A warm-up of 100 s; node 0 holds the only file. Times are the kernel's. */
-function create() {
-  const links = { mode: () => 'up' as const, nextChange: () => undefined };
+function create(
+  links: Pick<Links, 'mode' | 'nextChange'> = { mode: () => 'up', nextChange: () => undefined },
+) {
   const topology = new Topology({ publishers: [], enough: 0, cuts: [], links, warmup: 100 * second });
   const holders = new FileHolders({ files: [a], disks: [[a]] });
   const warmup = 100 * second;
@@ -102,6 +104,33 @@ test('connections of the warm-up are those of its own time', () => {
   tell(10, up(0), up(1));
   tell(50, ...linked('peer:connected', 0, 1));
   tell(120, down(0));
-  assert.equal(levels.connectionsDuring(25 * second, 75 * second), 0.5);
-  assert.equal(levels.connectionsDuring(75 * second, 100 * second), 1);
+  assert.equal(levels.duringWarmUp('connections', 25 * second, 75 * second), 0.5);
+  assert.equal(levels.duringWarmUp('connections', 75 * second, 100 * second), 1);
+});
+
+test('entries of routing tables during the warm-up are those of their own time, a live node', () => {
+  const { levels, tell } = create();
+  tell(10, up(0), up(1));
+  tell(50, fact(0, 'dht:peer-added', { peerId: 'p1' }), fact(1, 'dht:peer-added', { peerId: 'p0' }));
+  tell(120, down(0));
+  assert.equal(levels.duringWarmUp('routes', 25 * second, 75 * second), 0.5);
+  assert.equal(levels.duringWarmUp('routes', 75 * second, 100 * second), 1);
+});
+
+test('a link that a flaky cut takes away and gives back is stale meanwhile, though nobody says so', () => {
+  const flips = [20, 30].map((s) => s * second);
+  const isUp = (at: number): boolean => at < (flips[0] ?? 0) || at >= (flips[1] ?? 0);
+  const { tell, levels, points } = create({
+    mode: (_a, _b, at) => (isUp(at) ? 'up' : 'flaky-down'),
+    nextChange: (at) => flips.find((flip) => flip > at),
+  });
+  tell(10, up(0), up(1), ...linked('peer:connected', 0, 1));
+  // What happens changes nothing else that is measured.
+  for (const s of [110, 120, 125, 130, 140]) tell(s, fact(0, 'publisher:signed', {}));
+  levels.finish(200 * second);
+  assert.deepEqual(points('stale_connections'), [
+    [0, 0],
+    [20, 1],
+    [30, 0],
+  ]);
 });

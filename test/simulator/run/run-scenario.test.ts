@@ -147,4 +147,13 @@ test('a sweep goes on where it was ended: what is done is kept, what was begun i
 
   await assert.rejects(runSweep(points, { ...options, seed: 2 }), /another scenario, sweep or seed/);
   await assert.rejects(runSweep(points, { ...options, out: join(folder, 'A') }), /no sweep/);
+  // A sweep below is not this folder's own; what a kill left of the beginning is nobody's.
+  await mkdir(join(folder, 'above', 'below'), { recursive: true });
+  await writeFile(join(folder, 'above', 'below', 'sweep.json'), '{}');
+  await assert.rejects(runSweep(points, { ...options, out: join(folder, 'above') }), /no sweep/);
+  await mkdir(join(folder, 'begun'));
+  await writeFile(join(folder, 'begun', '.sweep.json.unfinished'), '{"se');
+  const [one] = await runSweep([point], { ...options, runs: 1, out: join(folder, 'begun') });
+  assert.equal(one?.kept, false);
+  assert.ok((await readdir(join(folder, 'begun'))).includes('sweep.json'));
 });

@@ -35,6 +35,18 @@ test('bytes and messages by protocol, a live node and second; what connections c
     ['other', 40],
     ['overhead', 260],
   ]);
+  // Over 2 x 10 s + 4 x 10 s of live nodes.
+  const means = traffic.means(30 * second, live).map(({ metric, group, value }) => [metric, group, value]);
+  assert.deepEqual(means, [
+    ['bytes_sent.mean', 'blob', 1000 / 60],
+    ['bytes_sent.mean', 'gossip', 800 / 60],
+    ['bytes_sent.mean', 'other', 40 / 60],
+    ['bytes_sent.mean', 'overhead', 260 / 60],
+    ['messages_sent.mean', 'blob', 2 / 60],
+    ['messages_sent.mean', 'gossip', 1 / 60],
+    ['messages_sent.mean', 'other', 1 / 60],
+  ]);
+  assert.deepEqual(traffic.means(30 * second, []), []);
 });
 
 test('what a stream handed over before the connection sent it is no overhead of either time', () => {

@@ -23,9 +23,10 @@ const good: Measured = {
   effectsOf: () => 5,
   attempts: 7,
   violations: () => 0,
+  checks: () => 3,
   timesAfter: () => [1 * s, 20 * s],
   ratio: () => 1,
-  steady: true,
+  drifting: [],
 };
 
 function verdictOf(one: Scenario, measured: Partial<Measured> = {}, what?: RegExp): Verdict {
@@ -93,6 +94,13 @@ test('of several heals all that can be judged must hold', () => {
   assert.equal(verdictOf(both, { healOf }), 'pass');
   assert.equal(verdictOf(both, { healOf, timesAfter: late(160) }), 'fail');
   assert.equal(verdictOf(both, { healOf, timesAfter: late(360) }), 'fail');
+  // Nobody after the first excuses nobody after the second.
+  const nobodyThenLate = (_: unknown, event: number): number[] => (event === 160 * s ? [] : [99 * s]);
+  assert.equal(verdictOf(both, { healOf, timesAfter: nobodyThenLate }), 'fail');
+  assert.equal(
+    verdictOf(both, { healOf, timesAfter: (_, event) => (event === 160 * s ? [] : [1]) }),
+    'inconclusive',
+  );
   // The first is followed by a cut: only the second counts.
   assert.equal(verdictOf(both, { healOf, timesAfter: late(160), cuts: [170 * s] }), 'pass');
 });
@@ -120,7 +128,8 @@ test('a workload without an attempt fails the run, unless none was asked for', (
 });
 
 test('a run that still drifts after the warm-up fails', () => {
-  assert.equal(verdictOf(converged, { steady: false }, /^not_steady$/), 'fail');
+  assert.equal(verdictOf(converged, { drifting: ['routes'] }, /^not_steady$/), 'fail');
+  assert.equal(verdictOf(converged, {}, /^not_steady$/), 'pass');
 });
 
 test('a share must be reached, and cannot be judged without anything to measure', () => {
@@ -132,4 +141,27 @@ test('a share must be reached, and cannot be judged without anything to measure'
 
 test('failing outweighs inconclusive', () => {
   assert.equal(verdictOf(converged, { healOf: () => undefined, attempts: 0 }), 'fail');
+});
+
+test('a promise that nothing put to the test is said to be that', () => {
+  const why = (checks: number): string | undefined =>
+    decideAsserts(converged, { ...good, checks: () => checks }).findings.find(({ what }) =>
+      what.startsWith('never '),
+    )?.why;
+  assert.equal(why(7), 'not seen in 7 checks');
+  assert.equal(why(0), 'nothing put it to the test');
+});
+
+test('a condition that holds says after how many of all heals, and for how many nodes', () => {
+  const faults =
+    '[{id: a, at: 100s, for: 60s, isolate: "node:1"}, {id: b, at: 300s, for: 60s, isolate: "node:2"}]';
+  const both = scenario('{within: {converged: {after: heal, within: 30s}}}', faults);
+  const healOf = (id: string): number => (id === 'a' ? 160 * s : 360 * s);
+  const why = (cuts: number[]): string | undefined =>
+    decideAsserts(both, { ...good, healOf, cuts, timesAfter: () => [1, 2, 3] }).findings.find(({ what }) =>
+      what.startsWith('converged'),
+    )?.why;
+  assert.equal(why([]), 'after 2 of 2, 3 nodes or more');
+  // The first is followed by a cut: nothing is said of it.
+  assert.equal(why([170 * s]), 'after 1 of 2, 3 nodes or more');
 });

@@ -232,6 +232,8 @@ const mistakes: [string, string, RegExp][] = [
   ['a heal of nobody', `${small}assert: {within: {converged: {after: heal(a), within: 1m}}}`, /there is no fault "a"; add a fault/],
   ['a heal of a crash', `${small}faults: [{id: a, at: 1m, for: 1m, crash: "node:1"}]\nassert: {within: {converged: {after: heal(a), within: 1m}}}`, /cuts no link, so it has no heal; write end\(a\)/],
   ['a heal that never comes', `${small}faults: [{id: a, at: 1m, isolate: "node:1"}]\nassert: {within: {converged: {after: heal(a), within: 1m}}}`, /"a" never ends; give the fault "for"/],
+  ['agreement without publishers', `${small}workload: {publishers: 0}\nfaults: [{id: a, at: 1m, for: 1m, isolate: "node:1"}]\nassert: {within: {converged: {after: heal(a), within: 1m}}}`, /without publishers there is nothing to agree on/],
+  ['a graph after what is no heal', `${small}faults: [{id: a, at: 1m, for: 1m, crash: "node:1"}]\nassert: {within: {reconverge_topology: {after: end(a), within: 1m}}}`, /a graph is whole again after a heal; write heal\(a\)/],
   ['a run that ends too early', `${small}duration: 5m\nfaults: [{id: a, at: 1m, for: 2m, isolate: "node:1"}]\nassert: {within: {converged: {after: heal(a), within: 5m}}}`, /before this can be decided at 510s; leave "duration" out/],
   ['look-ups that nobody makes', `${small}workload: {pip: none}\nassert: {at_least: {lookup_all: 90%}}`, /without workload.pip nothing is looked up/],
   ['a tag', `${small}faults: [{at: 1m, isolate: !even}]`, /put quotes around it/],

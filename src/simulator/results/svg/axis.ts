@@ -92,10 +92,15 @@ export function formatTime(time: number): string {
   return `${formatNumber(time / 1e6)} s`;
 }
 
-/** With its unit. Microseconds are shown as seconds. */
+/** Microseconds are shown as seconds, plain numbers without a unit. `scale`: so many of it a measured one is. */
+export function shownUnit(unit: string): { readonly unit: string; readonly scale: number } {
+  return unit === 'us' ? { unit: 's', scale: 1e-6 } : { unit: unit === '1' ? '' : unit, scale: 1 };
+}
+
+/** With its unit. */
 export function formatQuantity(value: number, unit: string): string {
-  const [number, name] = unit === 'us' ? [value / 1e6, 's'] : [value, unit];
-  return name === '1' || name === '' ? formatNumber(number) : `${formatNumber(number)} ${name}`;
+  const shown = shownUnit(unit);
+  return `${formatNumber(value * shown.scale)} ${shown.unit}`.trimEnd();
 }
 
 /** Four digits that matter; `12.3 k`, `4.5 M`. */

@@ -21,6 +21,7 @@ export interface StepPlotOptions {
 export function renderStepPlot({ title, series, end, bands }: StepPlotOptions): string {
   const { metric = '', unit = '' } = series[0] ?? {};
   const many = series.length > distinctLines;
+  const of = series[0]?.node === undefined ? 'groups' : 'nodes';
   const lines = many ? [] : series.map(({ points }) => thinned(points, end));
   const spread = many ? spreadOf(series, end) : [];
   const values = [
@@ -32,8 +33,8 @@ export function renderStepPlot({ title, series, end, bands }: StepPlotOptions): 
   ];
   const legend: LegendEntry[] = many
     ? [
-        { text: `median of ${series.length} nodes`, style: lineStyle(0), shape: 'line' },
-        { text: '10th to 90th percentile of the nodes', style: lineStyle(0), shape: 'area' },
+        { text: `median of ${series.length} ${of}`, style: lineStyle(0), shape: 'line' },
+        { text: `10th to 90th percentile of the ${of}`, style: lineStyle(0), shape: 'area' },
       ]
     : series.map((one, index) => ({ text: nameOf(one), style: lineStyle(index), shape: 'line' }));
   return renderPlot({

@@ -13,16 +13,25 @@ export interface SweepLine {
 
 export interface SweepPlotOptions {
   readonly title: string;
-  /** What is varied: the pointer. */
+  /** What is varied. */
   readonly axis: string;
   /** In order, as written. */
   readonly steps: readonly string[];
   readonly metric: string;
+  /** Beside the axis. */
+  readonly label: string;
   readonly unit: string;
+  /** So many units is a value of 1. */
+  readonly scale: number;
   readonly lines: readonly SweepLine[];
 }
 
-export function renderSweepPlot({ title, axis, steps, metric, unit, lines }: SweepPlotOptions): string {
+export function renderSweepPlot(options: SweepPlotOptions): string {
+  const { title, axis, steps, metric, label, unit, scale } = options;
+  const lines = options.lines.map(({ name, places }) => ({
+    name,
+    places: places.map((runs) => runs.map((value) => value * scale)),
+  }));
   const x: Axis = {
     label: axis,
     min: -0.5,
@@ -30,7 +39,7 @@ export function renderSweepPlot({ title, axis, steps, metric, unit, lines }: Swe
     ticks: steps.map((text, at) => ({ at, text })),
   };
   const finite = lines.flatMap(({ places }) => places.flat()).filter(Number.isFinite);
-  const y = valueAxis(metric, unit, finite);
+  const y = valueAxis(label, unit, finite);
   const few = lines.some(({ places }) =>
     places.some((runs) => runs.length > 0 && summarizeRuns(runs).interval === undefined),
   );
