@@ -7,6 +7,9 @@ import type { NodeFile } from '../node-file.ts';
 
 type Line = { progress: Progress } | { result: unknown } | { error: { code: string; message: string } };
 
+/** The head of its answer comes before the action begins: a node that is stopped (SIGSTOP, a debugger) or stuck sends none. */
+const ANSWER_TIME = 10_000;
+
 /** The action's result; throws UnavailableError with the node's own words when it failed. */
 export async function callAdmin<T>(
   node: NodeFile,
@@ -16,6 +19,10 @@ export async function callAdmin<T>(
 ): Promise<T> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const call = request({ socketPath: node.adminSocket, path: `/${action}`, method: 'POST' }, resolve);
+    const silent = (): void =>
+      void call.destroy(new Error(`nothing came for ${ANSWER_TIME / 1000} s; it may be stopped or stuck`));
+    const timer = setTimeout(silent, ANSWER_TIME);
+    call.on('close', () => clearTimeout(timer)).on('response', () => clearTimeout(timer));
     call.on('error', (error) =>
       reject(
         new UnavailableError(`the running node (pid ${node.pid}) does not answer: ${error.message}`, [], 1, {

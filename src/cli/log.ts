@@ -78,10 +78,16 @@ export function logFacts(level: Config['logLevel'], json: boolean, stream: NodeJ
   const logger = json ? pino({ level }, stream) : plainLogger(level, stream);
   return {
     listen(facts) {
+      const fullness = createFullness();
+      facts.on('blob:added', () => fullness.over());
       facts.onAny((name, fact) => {
         const telling = tellings[name] as Telling<unknown> | undefined;
+        const known = name === 'storage:full' && fullness.isKnown((fact as Facts['storage:full']).message);
         const level = typeof telling?.level === 'function' ? telling.level(fact) : telling?.level;
-        logger[level ?? 'debug']({ fact: name, facts: fact }, telling?.tell(fact) ?? name);
+        logger[known ? 'debug' : (level ?? 'debug')](
+          { fact: name, facts: fact },
+          telling?.tell(fact) ?? name,
+        );
       });
     },
     warn: (message) => logger.warn(message),
@@ -98,4 +104,22 @@ function plainLogger(level: Config['logLevel'], stream: NodeJS.WriteStream): Log
     stream.write(`${time} ${word}${line.msg}\n`);
   };
   return pino({ level, base: null }, { write });
+}
+
+const FULL_AGAIN = 3_600_000;
+
+/** A full disk is told of with each page and file that finds it full: a warning once for each kind of thing, then once an hour. */
+function createFullness(): { isKnown(message: string): boolean; over(): void } {
+  const told = new Map<string, number>();
+  return {
+    isKnown(message) {
+      // "the page of flask could not be kept", "no room for 1000 bytes of ...": their beginning is the kind.
+      const kind = message.split(' ', 2).join(' ');
+      const now = Date.now();
+      if (now - (told.get(kind) ?? -Infinity) < FULL_AGAIN) return true;
+      told.set(kind, now);
+      return false;
+    },
+    over: () => told.clear(),
+  };
 }

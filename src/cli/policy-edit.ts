@@ -3,6 +3,7 @@ import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { ConfigurationError, InvalidLogError } from '../core/errors.ts';
+import { parsePolicyToEdit } from '../core/log/edit-policy.ts';
 import { EMPTY_POLICY, formatPolicy, parsePolicy, type PolicyFile } from '../core/log/policy-file.ts';
 import { policyOf, policyWarnings } from '../core/log/policy.ts';
 import { readPolicyFile } from '../load-policy.ts';
@@ -26,7 +27,7 @@ export async function editPolicy(
   change: (file: PolicyFile) => PolicyFile,
 ): Promise<void> {
   const { policy: path, dataDir } = configFromOptions(options, own);
-  const before = (await readPolicyFile(path)) ?? parsePolicy(EMPTY_POLICY, path);
+  const before = (await readPolicyFile(path, parsePolicyToEdit)) ?? parsePolicy(EMPTY_POLICY, path);
   const after = changed(before, change);
   await write(path, formatPolicy(after));
   reportPolicy(after, options, false);

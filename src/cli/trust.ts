@@ -4,7 +4,13 @@
  */
 import type { Command } from 'commander';
 import { ConfigurationError } from '../core/errors.ts';
-import { addPublisher, removePublisher, replaceKey, setThreshold } from '../core/log/edit-policy.ts';
+import {
+  addPublisher,
+  parsePolicyToEdit,
+  removePublisher,
+  replaceKey,
+  setThreshold,
+} from '../core/log/edit-policy.ts';
 import { EMPTY_POLICY, parsePolicy } from '../core/log/policy-file.ts';
 import { readPolicyFile } from '../load-policy.ts';
 import { refuseBareGroup } from './bare-group.ts';
@@ -45,7 +51,7 @@ export function addTrustCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  fondue trust list --json');
   withPolicy(list).action(async (options: Options) => {
     const { policy } = configFromOptions(options);
-    const file = await readPolicyFile(policy);
+    const file = await readPolicyFile(policy, parsePolicyToEdit);
     reportPolicy(file ?? parsePolicy(EMPTY_POLICY, policy), options, true);
   });
 

@@ -87,6 +87,8 @@ async function answer(
       throw new InvalidContentError(`no such action: ${name}`);
     const body = await readBody(request);
     response.writeHead(200, { 'content-type': 'application/jsonl' });
+    // At once: the caller sees that somebody is there, however long the action takes.
+    response.flushHeaders();
     const result = await action(body, { signal: gone.signal, onProgress: (progress) => say({ progress }) });
     say({ result });
   } catch (error) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { logFacts } from '../../src/cli/log.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import { createFactEmitter } from '../../src/core/facts.ts';
 
 function logged(level: 'trace' | 'debug' | 'info', json: boolean): string {
@@ -54,4 +55,28 @@ test('an upstream that answers is news, one that does not is a warning', () => {
       [warn, 'the upstream does not answer: refused'],
     ],
   );
+});
+
+test('a full disk is a warning once for each kind of thing, until something was stored again', () => {
+  const warned: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _, done) {
+      warned.push((JSON.parse(chunk.toString()) as { msg: string }).msg);
+      done();
+    },
+  });
+  const facts = createFactEmitter();
+  logFacts('warn', true, stream as unknown as NodeJS.WriteStream).listen(facts);
+  const tell = (): void => {
+    for (const message of ['the disk of /d is full', 'the page of a is lost', 'the page of b is lost'])
+      facts.emit('storage:full', { message });
+  };
+  tell();
+  tell();
+  const once = ['the disk of /d is full', 'the page of a is lost'];
+  assert.deepEqual(warned, once);
+  const digest = '00'.repeat(32) as Digest;
+  facts.emit('blob:added', { digest, size: 1, source: 'upstream', shareable: true });
+  tell();
+  assert.deepEqual(warned, [...once, ...once]);
 });
