@@ -36,7 +36,8 @@ export async function serveProjectJson(deps: DocumentDeps, exchange: Exchange): 
   const what =
     version === undefined ? `project "${project}"` : `version "${version}" of project "${project}"`;
   if (answer.kind !== 'json') throw missing(answer, what);
-  const document = Buffer.from(withGatewayUrls(answer.body, project, exchange.request.headers.host ?? ''));
+  const host = exchange.path.authority ?? exchange.request.headers.host ?? '';
+  const document = Buffer.from(withGatewayUrls(answer.body, project, host));
   sendDocument(deps, exchange, { type: 'application/json', body: document, source: 'disk' });
 }
 
@@ -63,8 +64,8 @@ function missing(answer: Missing, what: string): Error {
 }
 
 /**
- * The files' URLs lead here, as the simple index's do; absolute, as this API has them. `host` is the request's, which was
- * checked to be ours.
+ * The files' URLs lead here, as the simple index's do; absolute, as this API has them. `host` is the one that the request
+ * was let in for: with a target in absolute form its own, not the header's.
  */
 function withGatewayUrls(body: Json, project: ProjectName, host: string): string {
   return JSON.stringify(body, (_key, value: Json) => {

@@ -29,26 +29,29 @@ export function createSmallFileCache(
   bounds: { smallFileCache: number; smallFileFresh: number },
 ): SmallFileCache {
   const { clock, facts } = deps;
-  const kept = new LRUCache<string, SmallFile & { readonly until: number }>({
+  /** One name a digest: a blob that goes is found at once, however many go and however many are kept. */
+  const kept = new LRUCache<Digest, SmallFile & { readonly until: number }>({
     maxSize: bounds.smallFileCache,
     sizeCalculation: ({ body }) => body.length + 512,
   });
   let turn = 0;
-  const drop = (fits: (file: SmallFile) => boolean): void => {
+  const drop = ({ digest }: { digest: Digest }): void => {
     turn++;
-    for (const [key, file] of kept.entries()) if (fits(file)) kept.delete(key);
+    kept.delete(digest);
   };
   const stops = [
-    facts.on('blob:evicted', ({ digest }) => drop((file) => file.digest === digest)),
-    facts.on('blob:corrupt', ({ digest }) => drop((file) => file.digest === digest)),
+    facts.on('blob:evicted', drop),
+    facts.on('blob:corrupt', drop),
     facts.on('page:refreshed', ({ project, changed }) => {
-      if (changed) drop((file) => file.project === project);
+      if (!changed) return;
+      turn++;
+      for (const [digest, file] of kept.entries()) if (file.project === project) kept.delete(digest);
     }),
   ];
   return {
     find(digest, filename) {
-      const file = kept.get(`${digest}/${filename}`);
-      return file !== undefined && clock.monotonic() < file.until ? file.body : undefined;
+      const file = kept.get(digest);
+      return file?.filename === filename && clock.monotonic() < file.until ? file.body : undefined;
     },
     get turn() {
       return turn;
@@ -56,7 +59,7 @@ export function createSmallFileCache(
     keep(file, readIn) {
       if (readIn !== turn) return;
       const until = clock.monotonic() + bounds.smallFileFresh;
-      kept.set(`${file.digest}/${file.filename}`, { ...file, until });
+      kept.set(file.digest, { ...file, until });
     },
     [Symbol.dispose]() {
       for (const stop of stops) stop();

@@ -228,15 +228,27 @@ export function startFlight(deps: FlightDeps, request: FlightRequest): Flight {
     if (landed) void shut();
     else {
       const time = ground?.stored === false ? 0 : limits.freshness.fileLinger;
-      const end = (): void => ending.reject(new UnavailableError('nobody waits for this file any more'));
+      const end = (): void => {
+        // Hashing what was kept of a large file takes longer than that; who comes meanwhile must not find an ended flight.
+        if (ground === undefined) linger = clock.setTimer(end, time);
+        else ending.reject(new UnavailableError('nobody waits for this file any more'));
+      };
       linger = clock.setTimer(end, time);
+    }
+  }
+
+  async function leaveGround(): Promise<void> {
+    try {
+      await ground?.[Symbol.asyncDispose]();
+    } catch {
+      // A file that cannot be closed (a failing disk) keeps nobody waiting for the next flight.
     }
   }
 
   async function shut(): Promise<void> {
     linger?.cancel();
     growth[Symbol.dispose]();
-    await ground?.[Symbol.asyncDispose]();
+    await leaveGround();
     gone.resolve();
   }
 
@@ -251,7 +263,7 @@ export function startFlight(deps: FlightDeps, request: FlightRequest): Flight {
           : new UnavailableError(`${request.ref.filename}: ${String(error)}`, [], 2, { cause: error }),
       );
       // At once: the next flight wants the partial.
-      await ground?.[Symbol.asyncDispose]();
+      await leaveGround();
       stored = true;
     }
     landed = true;
@@ -282,6 +294,7 @@ export function startFlight(deps: FlightDeps, request: FlightRequest): Flight {
         growth,
         seat,
         wait,
+        landed: landing,
         source: ground?.firstSource?.startsWith('peer:') ? 'peer' : 'upstream',
         readAt: (bytes, from) => (ground as FlightGround).read(bytes, from),
         moved: releaseRead,

@@ -1,10 +1,11 @@
 /** Brings one file into the store without reading it: waits for its last byte, which goes out at the hash only. */
-import { type Clock, sleep } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { UnavailableError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Priority } from '../network/peer-network.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { CallOptions, FileRef, Mirror, OpenedFile } from './mirror.ts';
+import { waitFor } from './wait-for.ts';
 
 export interface FetchAheadDeps {
   readonly mirror: Pick<Mirror, 'openFile'>;
@@ -15,10 +16,8 @@ export interface FetchAheadDeps {
 export type FetchedAhead =
   { readonly kind: 'held'; readonly bytes: number } | { readonly kind: 'failure'; readonly reason: string };
 
-/** How long making it durable may take; looked at after 2 ms, then at twice the time each time, at least every 100 ms. */
-const COMMIT_TIME = 10_000;
-const LOOK_FIRST = 2;
-const LOOK_LAST = 100;
+/** How long making it durable may take: gigabytes on a slow disk take minutes. */
+const COMMIT_TIME = 10 * 60_000;
 
 export async function fetchAhead(
   deps: FetchAheadDeps,
@@ -36,6 +35,8 @@ export async function fetchAhead(
     if (answer.kind === 'unknown') return { kind: 'failure', reason: `${filename}: ${answer.reason}` };
     await using file = answer.file;
     await waitForEnd(file, ref.size ?? (await file.knownSize(options)), options);
+    // It is verified; whether it is kept shows when it is durable, or cannot be.
+    if (file.landed !== undefined) await waitFor(clock, file.landed, COMMIT_TIME, options.signal);
   } catch (error) {
     options.signal?.throwIfAborted();
     return {
@@ -43,14 +44,8 @@ export async function fetchAhead(
       reason: `${filename}: ${error instanceof Error ? error.message : String(error)}`,
     };
   }
-  // It is verified; making it durable takes a moment more.
-  const until = clock.monotonic() + COMMIT_TIME;
-  for (let wait = LOOK_FIRST; ; wait = Math.min(2 * wait, LOOK_LAST)) {
-    const stat = store.stat(digest);
-    if (stat !== undefined) return { kind: 'held', bytes: stat.size };
-    if (clock.monotonic() >= until) break;
-    await sleep(clock, wait, options.signal);
-  }
+  const stat = store.stat(digest);
+  if (stat !== undefined) return { kind: 'held', bytes: stat.size };
   return {
     kind: 'failure',
     reason: `${filename}: there is no room to keep it; raise --quota or free the disk`,

@@ -37,7 +37,6 @@ export interface FlightGround extends AsyncDisposable {
   /** True when a reader from `offset` on would find all its bytes. */
   reaches(offset: number): boolean;
   commit(visibility: Visibility): Promise<void>;
-  discard(): Promise<void>;
 }
 
 export interface GroundDeps {
@@ -163,16 +162,12 @@ export async function openGround(deps: GroundDeps, request: GroundRequest): Prom
     async commit(visibility) {
       if (passing === undefined) await partial?.commit({ visibility });
     },
-    async discard() {
-      await partial?.discard();
-    },
     async [Symbol.asyncDispose]() {
       if (closed) return;
       closed = true;
-      if (passing !== undefined) {
-        await passing[Symbol.asyncDispose]();
-        if (window > 0) memory.give(window);
-      }
+      await passing?.[Symbol.asyncDispose]();
+      // Also where what did fit could not be read back, and there is no window.
+      memory.give(window);
       // What is kept of an unfinished one is all that came.
       await (passing === undefined ? writeAll() : queue);
       memory.give(room);

@@ -20,6 +20,7 @@ export interface ReaderDeps {
   /** How long a read beyond what has arrived may wait, ms. */
   readonly wait: number;
   readonly source: SourceKind;
+  readonly landed?: Promise<void>;
   readAt(target: Uint8Array, offset: number): Promise<number>;
   moved(): void;
   leave(): void;
@@ -84,6 +85,7 @@ export function createFlightReader(deps: ReaderDeps): OpenedFile {
 
   return {
     source: deps.source,
+    ...(deps.landed === undefined ? {} : { landed: deps.landed }),
     get complete() {
       return growth.verified;
     },

@@ -16,6 +16,8 @@ export interface HolderSearch {
   readonly busy: boolean;
   /** Peers may be asked at all. */
   readonly possible: boolean;
+  /** Candidates that may be asked now: none of a blob that turned out to be private, whoever is known to hold it. */
+  usable(now: number, proven: boolean): Holder[];
   /** When the next round may begin, monotonic ms; Infinity when none is planned. */
   readonly nextRound: number;
   /** Begins what is due. */
@@ -126,8 +128,12 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
     deps.changed();
   }
 
+  const usable = (now: number, proven: boolean): Holder[] =>
+    deps.reach() === 'none' ? [] : candidates.usable(now, proven);
+
   return {
     candidates,
+    usable,
     get asking() {
       return asking;
     },
@@ -152,8 +158,8 @@ export function createHolderSearch(deps: HolderSearchDeps): HolderSearch {
       if (deps.upstreamTrouble() || (size !== undefined && size >= limits.race.routedMinBytes)) find();
     },
     exhausted(now) {
-      const usable = candidates.usable(now, true).length + candidates.usable(now, false).length;
-      return running === 0 && usable === 0 && candidates.nextPauseEnd(now) === undefined;
+      if (running > 0 || usable(now, true).length + usable(now, false).length > 0) return false;
+      return deps.reach() === 'none' || candidates.nextPauseEnd(now) === undefined;
     },
     more(now) {
       if (signal.aborted || deps.reach() === 'none') return;

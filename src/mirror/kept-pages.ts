@@ -3,6 +3,7 @@
  * is in memory is what the catalog holds or newer, and what it does not hold yet is here; the same `ServedPage` is given until the page or what is said of its
  * metadata changes; a kept page that cannot be read counts as not kept; what another upstream said counts for nothing.
  */
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
@@ -118,6 +119,10 @@ export function createKeptPages(
   const known = (project: ProjectName): KnownState | undefined =>
     memory.get(project) ?? writing.get(project)?.state;
 
+  /** A catalog that cannot be read costs what it says of metadata, not the page. */
+  const marksOf = (project: ProjectName): Promise<ReadonlyMap<Digest, MetadataMark>> =>
+    marks.of(project).catch(() => new Map());
+
   async function highestSeen(): Promise<number> {
     if (highest === undefined) {
       const stored = await catalog.document('clock', 'highest').catch(() => undefined);
@@ -154,7 +159,7 @@ export function createKeptPages(
     const read = readPage(kept, project);
     if (read === undefined) return undefined;
     deps.onPage(read.page, read.page);
-    return pageState({ ...kept, ...read }, kept.observedAt, age, checked, await marks.of(project), kept);
+    return pageState({ ...kept, ...read }, kept.observedAt, age, checked, await marksOf(project), kept);
   }
 
   function behind(project: ProjectName, state: KnownState, work: Promise<void>): void {
@@ -176,7 +181,8 @@ export function createKeptPages(
     if (body === undefined) {
       await writing.get(project)?.done;
       const kept = await catalog.page(project).catch(() => undefined);
-      if (kept?.kind !== 'page') return;
+      // The catalog may have missed a page (a full disk): an older body must not be called current, after a restart too.
+      if (kept?.kind !== 'page' || hash('sha256', kept.body) !== state.content) return;
       body = kept.body;
     }
     const { format, url, etag, lastModified, serial, observedAt, absentSince, olderSince } = state;
@@ -220,7 +226,7 @@ export function createKeptPages(
     async take(project, answer, observedAt, checked) {
       const before = memory.peek(project);
       const age = createAgeLine(clock, observedAt);
-      const state = pageState(answer, observedAt, age, checked, await marks.of(project));
+      const state = pageState(answer, observedAt, age, checked, await marksOf(project));
       memory.set(project, state);
       deps.onPage(answer.page, before?.kind === 'page' ? before.served.page : undefined);
       // Nobody waits for the disk: a page that a crash takes is asked for again.
@@ -230,7 +236,7 @@ export function createKeptPages(
     },
 
     async confirm(project, state, observedAt, checked, validators) {
-      const known = await marks.of(project);
+      const known = await marksOf(project);
       const { page, version, serial } = state.served;
       const same = digestVersion(page, state.content, known) === version;
       const next: PageState = {

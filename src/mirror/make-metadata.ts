@@ -12,9 +12,9 @@ import type { BlobStore } from '../store/blob-store.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { createMetadataBlobs, digestOf } from './metadata-blobs.ts';
-import { createMetadataMarks } from './metadata-marks.ts';
 import type { FileRef, Mirror } from './mirror.ts';
 import { collect, readAll } from './read-fully.ts';
+import { createRecordedMetadata } from './recorded-metadata.ts';
 import { advertisedHash } from './served-page.ts';
 import { staggered, type Way } from './staggered.ts';
 import { OUT_OF_TIME, waitFor } from './wait-for.ts';
@@ -59,7 +59,7 @@ const ROUNDS = [500, 1000, 2000, 4000] as const;
 export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline: boolean }): WheelMetadata {
   const { catalog, store, upstream, clock, facts } = deps;
   const blobs = createMetadataBlobs(store);
-  const marks = createMetadataMarks(catalog);
+  const recorded = createRecordedMetadata({ catalog, facts });
   /** Until what they made is stored: who comes before that is answered by them. */
   const flights = new Map<Digest, Promise<MetadataAnswer>>();
 
@@ -78,9 +78,10 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
 
   /** What is here already. */
   async function held(wheel: Digest, hash: Digest | undefined): Promise<MetadataAnswer | undefined> {
-    const recorded = await catalog.wheelMetadata(wheel);
-    if (recorded === 'none') return { kind: 'absent' };
-    const digest = hash ?? recorded;
+    // What the page gives a hash for needs no catalog.
+    const known = await (hash === undefined ? recorded.of(wheel) : recorded.of(wheel).catch(() => undefined));
+    if (known === 'none') return { kind: 'absent' };
+    const digest = hash ?? known;
     const body = digest && (await blobs.read(digest));
     return body && digest && { kind: 'metadata', body, digest, source: 'disk' };
   }
@@ -204,9 +205,9 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
     truth: 'none' | 'unfit',
     reason: string,
   ): Promise<MetadataAnswer> {
-    if (ref.file !== undefined) await marks.set(ref.project, wheel, truth);
+    if (ref.file !== undefined) await recorded.mark(ref.project, wheel, truth);
     if (truth === 'unfit') return unknown(reason);
-    await catalog.putWheelMetadata(wheel, 'none');
+    await recorded.set(wheel, 'none');
     return { kind: 'absent' };
   }
 
@@ -224,7 +225,7 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
     }
     const digest = digestOf(bytes);
     if (hash === undefined) {
-      const before = await catalog.wheelMetadata(wheel);
+      const before = await recorded.of(wheel);
       // Its blob was evicted and the end of the wheel reads differently now: only the whole wheel may say so.
       if (before !== undefined && before !== 'none' && before !== digest) {
         facts.emit('integrity:mismatch', { digest: before, actual: digest, source: ref.url });
@@ -248,22 +249,22 @@ export function createWheelMetadata(deps: WheelMetadataDeps, options: { offline:
     what: Digest | 'none',
     onPage: boolean,
   ): Promise<void> {
-    await catalog.putWheelMetadata(wheel, what);
-    if (onPage) await marks.set(project, wheel, what);
+    await recorded.set(wheel, what);
+    if (onPage) await recorded.mark(project, wheel, what);
   }
 
   async function compareWithWhole(wheel: Digest): Promise<void> {
     await flights.get(wheel)?.catch(() => undefined);
     await keeping.get(wheel);
-    const recorded = await catalog.wheelMetadata(wheel);
-    const origin = recorded && (await catalog.fileOrigin(wheel));
-    if (recorded === undefined || origin === undefined || !origin.filename.endsWith('.whl')) return;
+    const known = await recorded.of(wheel);
+    const origin = known && (await catalog.fileOrigin(wheel));
+    if (known === undefined || origin === undefined || !origin.filename.endsWith('.whl')) return;
     await using blob = await store.open(wheel);
     if (blob === undefined) return;
     const bytes = await metadataOfWhole(blob, blob.size, origin.filename);
     const actual = bytes === 'none' ? 'none' : digestOf(bytes);
-    if (actual === recorded) return;
-    const digest = recorded === 'none' ? wheel : recorded;
+    if (actual === known) return;
+    const digest = known === 'none' ? wheel : known;
     facts.emit('integrity:mismatch', { digest, actual, source: `${origin.filename}, its end` });
     if (bytes !== 'none') {
       const visibility = store.visibility(wheel) ?? 'public';

@@ -85,6 +85,8 @@ export interface OpenedFile extends ByteSource {
   knownSize(options?: CallOptions): Promise<number | undefined>;
   /** The smallest offset from which nothing can be read yet. */
   readonly available: number;
+  /** Resolves when the store has it, or never will; absent where there is nothing to wait for. */
+  readonly landed?: Promise<void>;
 }
 
 export type OpenAnswer =

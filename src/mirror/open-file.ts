@@ -122,19 +122,23 @@ export function createFileOpener(deps: FileOpenerDeps): FileOpener {
       const size = ref.size ?? (ref.digest === undefined ? undefined : flights.get(ref.digest)?.size);
       if (size !== undefined) return { kind: 'size', size, source: 'upstream' };
       const wait = patience.wait ?? limits.gateway.wait;
+      const until = clock.monotonic() + wait;
       const stop = new AbortController();
+      const asked = ref.url === '' || deps.offline ? undefined : ref.url;
       try {
-        if (ref.url === '' || deps.offline) {
-          const claimed = await waitFor(clock, sizeFromPeers(ref, stop.signal), wait, patience.signal);
-          if (typeof claimed === 'number') return { kind: 'size', size: claimed, source: 'peer' };
-          return unknown(`nobody here knows the size of ${ref.filename}`);
+        if (asked !== undefined) {
+          const asking = upstream.fileInfo(asked, { signal: stop.signal });
+          const info = await waitFor(clock, asking, wait, patience.signal);
+          if (info === OUT_OF_TIME) return unknown(`${asked} did not answer within ${wait} ms`);
+          if (info !== undefined) return { kind: 'size', size: info.size, source: 'upstream' };
         }
-        const asked = upstream.fileInfo(ref.url, { signal: stop.signal });
-        const info = await waitFor(clock, asked, wait, patience.signal);
-        if (info === OUT_OF_TIME) return unknown(`${ref.url} did not answer within ${wait} ms`);
-        return info === undefined
+        // As GET has it: what the upstream does not have any more a peer may.
+        const left = Math.max(0, until - clock.monotonic());
+        const claimed = await waitFor(clock, sizeFromPeers(ref, stop.signal), left, patience.signal);
+        if (typeof claimed === 'number') return { kind: 'size', size: claimed, source: 'peer' };
+        return asked !== undefined && claimed === undefined
           ? { kind: 'absent' }
-          : { kind: 'size', size: info.size, source: 'upstream' };
+          : unknown(`nobody here knows the size of ${ref.filename}`);
       } catch (error) {
         if (error instanceof UpstreamError) return unknown(error.message);
         throw error;

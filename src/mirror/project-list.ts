@@ -78,8 +78,10 @@ export function createProjectList(
   async function fetch(): Promise<string | undefined> {
     const checked = momentNow(clock);
     using limit = deadline(clock, limits.list.fetch, closing.signal);
+    const over = new AbortController();
     try {
-      const answer = await upstream.projectList({ signal: limit.signal });
+      const signal = AbortSignal.any([limit.signal, over.signal]);
+      const answer = await upstream.projectList({ signal });
       if (answer === undefined) throw new UpstreamError({ url: upstreamUrl, status: 404 }, 'it has no list');
       const observedAt = Math.min(answer.observedAt ?? checked.wall, clock.now());
       const version = Buffer.from(deps.randomness.bytes(16)).toString('hex');
@@ -98,6 +100,9 @@ export function createProjectList(
       const reason = (error as Error).message;
       failed = { at: clock.monotonic(), reason };
       return reason;
+    } finally {
+      // A body that nobody began to read (the file could not be opened) would keep its connection for ever.
+      over.abort(new DOMException('the list of projects is not read any more', 'AbortError'));
     }
   }
 

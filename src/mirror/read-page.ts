@@ -42,5 +42,7 @@ function serialOf(page: ProjectPage): string | undefined {
   const meta = page.raw['meta'];
   if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return undefined;
   const serial = (meta as { readonly [key: string]: unknown })['_last-serial'];
-  return typeof serial === 'number' || typeof serial === 'string' ? String(serial) : undefined;
+  // It becomes a header: no other text does.
+  const text = typeof serial === 'number' || typeof serial === 'string' ? String(serial) : '';
+  return /^\d{1,16}$/.test(text) ? text : undefined;
 }

@@ -26,6 +26,9 @@ export interface StatusReporter {
   health(): HealthReport;
 }
 
+/** Who stores nothing finds no room either: what was full so long ago may not be so any more. */
+const FULL_FOR = 300_000;
+
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 export function createStatusReporter(sources: StatusSources): StatusReporter {
@@ -35,7 +38,7 @@ export function createStatusReporter(sources: StatusSources): StatusReporter {
   const served = { requests: 0, bytes: { disk: 0, peer: 0, upstream: 0 } };
   const fetched = { bytes: { peer: 0, upstream: 0 }, blobs: { peer: 0, upstream: 0 }, discardedBytes: 0 };
   let stalePagesServed = 0;
-  let full = false;
+  let full: { readonly at: number; readonly message: string } | undefined;
   facts.on('served:request', () => served.requests++);
   facts.on('served:bytes', ({ source, bytes }) => (served.bytes[source] += bytes));
   facts.on('blob:fetched', ({ bytes }) => {
@@ -46,8 +49,8 @@ export function createStatusReporter(sources: StatusSources): StatusReporter {
   });
   facts.on('fetch:discarded', ({ bytes }) => (fetched.discardedBytes += bytes));
   facts.on('page:stale-served', () => stalePagesServed++);
-  facts.on('storage:full', () => (full = true));
-  facts.on('blob:added', () => (full = false));
+  facts.on('storage:full', ({ message }) => (full = { at: clock.monotonic(), message }));
+  facts.on('blob:added', () => (full = undefined));
 
   return {
     status(gateway) {
@@ -98,9 +101,10 @@ export function createStatusReporter(sources: StatusSources): StatusReporter {
     health() {
       const upstream = sources.upstream.status();
       const checks = {
-        store: full
-          ? { ok: false, message: 'the disk is full: files are passed through, not kept' }
-          : { ok: true, message: `${sources.store.totals().blobs} files` },
+        store:
+          full && clock.monotonic() - full.at < FULL_FOR
+            ? { ok: false, message: `${full.message}; what cannot be kept is passed through` }
+            : { ok: true, message: `${sources.store.totals().blobs} files` },
         // An unreachable upstream alone is no reason to take the gateway away: what is kept is served.
         upstream: {
           ok: true,

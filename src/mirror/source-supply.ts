@@ -132,13 +132,12 @@ export function createSupply(deps: SupplyDeps, target: SupplyTarget): Supply {
       solo,
       lanes: [...lanes.values()].map((lane) => viewLane(lane, { now, upstreamRate, doubled })),
       asking: search.asking,
-      proven: gather ? 0 : search.candidates.usable(now, true).length,
-      strangers: gate.allows(target.digest, now) ? search.candidates.usable(now, false).length : 0,
+      proven: gather ? 0 : search.usable(now, true).length,
+      strangers: gate.allows(target.digest, now) ? search.usable(now, false).length : 0,
       upstream: turns.state(),
       upstreamRate,
       budget: races.budget(),
-      mayHedge:
-        races.mayHedge() && search.candidates.usable(now, true).some(({ load }) => load < race.hedgeLoad),
+      mayHedge: races.mayHedge() && search.usable(now, true).some(({ load }) => load < race.hedgeLoad),
     };
   }
 

@@ -1,6 +1,6 @@
 /**
- * `fondue verify`: hashes every blob again. A bad one is out of service at once; it, and what is pinned but missing, is
- * fetched anew from peers or the upstream. What could not be mended is a failure of its own.
+ * `fondue verify`: hashes every blob again. A bad one is out of service at once; it, one whose file is gone, and what is
+ * pinned but missing, is fetched anew from peers or the upstream. What could not be mended is a failure of its own.
  */
 import type { Digest } from '../core/digest.ts';
 import type { ProjectName } from '../core/project-name.ts';
@@ -45,6 +45,11 @@ export async function verifyStore(
 
   for (const { digest, size } of stats) {
     signal?.throwIfAborted();
+    // Evicted since the list was made: nothing is wrong. While it is verified it is not.
+    if (store.stat(digest) === undefined) {
+      onProgress?.({ done: ++done, total, unit: 'blobs', text: digest, ok: true });
+      continue;
+    }
     let outcome: Awaited<ReturnType<BlobStore['verify']>>;
     try {
       outcome = await store.verify(digest, { signal });
@@ -59,11 +64,12 @@ export async function verifyStore(
       await repair(digest, 'its bytes had changed');
       continue;
     }
-    // Evicted since the list was made: nothing is wrong.
-    if (outcome === 'good') {
-      files++;
-      bytes += size;
+    if (outcome === 'missing') {
+      await repair(digest, 'its file was gone');
+      continue;
     }
+    files++;
+    bytes += size;
     onProgress?.({ done: ++done, total, unit: 'blobs', text: digest, ok: true });
   }
   for (const digest of lost) await repair(digest, 'pinned and missing');

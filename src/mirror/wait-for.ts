@@ -10,6 +10,8 @@ export async function waitFor<T>(
   ms: number,
   signal?: AbortSignal,
 ): Promise<T | typeof OUT_OF_TIME> {
+  // Who has left already hears nothing of it: a rejection that nobody handles would end the program.
+  promise.catch(() => undefined);
   signal?.throwIfAborted();
   const { promise: ended, resolve, reject } = Promise.withResolvers<typeof OUT_OF_TIME>();
   const timer = clock.setTimer(() => resolve(OUT_OF_TIME), ms);

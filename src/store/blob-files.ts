@@ -104,8 +104,13 @@ export class BlobFiles {
       const { shared, stat } = acquired;
       try {
         const record = this.#deps.index.get(digest);
-        if (record !== undefined && unchanged(stat, record)) return shared;
-        if (record !== undefined && (await this.#fits(shared, record.size, stat.size))) {
+        if (record === undefined) {
+          // Deleted meanwhile: no fault of the file, whose other readers go on.
+          await this.#handles.release(shared);
+          return undefined;
+        }
+        if (unchanged(stat, record)) return shared;
+        if (await this.#fits(shared, record.size, stat.size)) {
           await this.#remember(digest, stat);
           return shared;
         }
@@ -165,7 +170,8 @@ export class BlobFiles {
     const done = removals.map(({ digest, turn }) =>
       this.queue.run(digest, async () => {
         await turn.promise;
-        await this.#handles.detach(digest, { condemned: false });
+        // Whatever closing says: one that failed here would keep all behind it from their turn.
+        await this.#handles.detach(digest, { condemned: false }).catch(() => undefined);
         await this.#erase(digest);
       }),
     );

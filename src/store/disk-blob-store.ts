@@ -27,7 +27,7 @@ import type { LevelDatabase } from './level-database.ts';
 import { PartialFiles, type PartialContent, removePartialFiles } from './partial-files.ts';
 import { PartialRegistry } from './partial-registry.ts';
 import { originOf } from './sent-ranges.ts';
-import { diskFull, isDiskFull, overQuota } from './storage-full.ts';
+import { diskFull, isDiskFull, isUnwritable, overQuota, unwritable } from './storage-full.ts';
 import { VisibilityMarks } from './visibility-marks.ts';
 
 export interface DiskBlobStoreDeps {
@@ -122,8 +122,8 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
   }
 
   function explain(error: unknown): unknown {
-    if (!isDiskFull(error)) return error;
-    const full = diskFull(dataDir, error);
+    if (!isDiskFull(error) && !isUnwritable(error)) return error;
+    const full = isDiskFull(error) ? diskFull(dataDir, error) : unwritable(dataDir, error);
     if (!diskIsFull) facts.emit('storage:full', { message: full.message });
     diskIsFull = true;
     return full;
@@ -202,16 +202,19 @@ export async function openDiskBlobStore(deps: DiskBlobStoreDeps): Promise<BlobSt
   async function openPartial(digest: Digest, size = 0): Promise<PartialBlob> {
     needOpen();
     if (partials.isWriting(digest)) throw new UnavailableError(`${digest} is already being written`);
-    const expired = partials.dropExpired();
     room.admit(digest, size);
+    // Not before it is admitted: what is dropped here must be erased here.
+    const expired = partials.dropExpired();
     const resume = partials.begin(digest, size);
     try {
       await erasePartials(expired);
       const deps = { fileSystem, layout, clock, createHasher };
-      const done =
+      // In turn, also where nothing is opened: a dropped partial of this digest may still be on its way out.
+      const done = await files.queue.run(digest, async () =>
         !resume && gathers(size)
           ? new GatheredPartial(digest, deps, { size, release: () => void (gathered -= size) })
-          : await files.queue.run(digest, () => PartialFiles.open(digest, deps, resume));
+          : PartialFiles.open(digest, deps, resume),
+      );
       partials.setLength(digest, done.length);
       const owner = ownerOf(digest, () => writers.delete(partial));
       const partial = createDiskPartial(digest, done, owner);

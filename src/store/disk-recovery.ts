@@ -2,6 +2,7 @@
  * The start: catalog and disk agree again. Names are compared, nothing is hashed: a blob that the catalog does not know is
  * taken in and hashed before its first serving; an entry without a file goes. Only our own names are touched.
  */
+import type { Stats } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
 import { isDigest, type Digest } from '../core/digest.ts';
 import { limits } from '../core/limits.ts';
@@ -50,7 +51,9 @@ async function takeIn(
   marks: VisibilityMarks,
 ): Promise<void> {
   const inspect = async (digest: Digest): Promise<[Digest, BlobRecord] | undefined> => {
-    const stat = await fileSystem.stat(layout.blob(digest, marks.ofHeld(digest)));
+    const stat = await statOf(fileSystem, layout.blob(digest, marks.ofHeld(digest)));
+    // A name that leads nowhere, or stands in another digest's folder: somebody else's doing, and no reason not to start.
+    if (stat === undefined) return undefined;
     const time = Math.floor(stat.mtimeMs);
     const record = { size: stat.size, addedAt: time, lastUsedAt: time, ...NEVER_CHECKED };
     return stat.isFile() ? [digest, record] : undefined;
@@ -60,6 +63,15 @@ async function takeIn(
     const records = taken.filter((one) => one !== undefined);
     for (const [digest, record] of records) index.addUnsorted(digest, record);
     await entries.write(records);
+  }
+}
+
+async function statOf(fileSystem: FileSystem, path: string): Promise<Stats | undefined> {
+  try {
+    return await fileSystem.stat(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }
 

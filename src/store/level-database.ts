@@ -92,7 +92,8 @@ export function openRawLevel(path: string): RawLevel {
 
 /** `raw` must be open; it is closed with the result. */
 export function wrapLevel(raw: RawLevel, path: string, facts: FactEmitter): LevelDatabase {
-  let ready: Promise<void> = Promise.resolve();
+  /** It is being closed and opened anew. */
+  let reopening: Promise<void> | undefined;
   /** A write failed. LevelDB may refuse all further ones until it is opened anew. */
   let failed = false;
   let closed = false;
@@ -105,25 +106,31 @@ export function wrapLevel(raw: RawLevel, path: string, facts: FactEmitter): Leve
     facts.emit('storage:repaired', { message: `damaged entries of ${name} in ${path} count as missing` });
   };
 
-  async function reopenWhenRoom(): Promise<void> {
-    // Opening writes files: on a full disk it would fail and take reading with it.
-    const { bavail, bsize } = await statfs(path);
-    if (bavail * bsize < limits.store.reopenFreeBytes) return;
-    const before = ready;
-    const reopen = async (): Promise<void> => {
-      await before;
-      if (!failed) return;
+  async function reopen(): Promise<void> {
+    try {
       await raw.close();
       await raw.open();
       failed = false;
-    };
-    ready = reopen();
-    await ready;
+    } catch (error) {
+      throw isDiskFull(error) ? diskFull(path, error) : error;
+    } finally {
+      reopening = undefined;
+    }
+  }
+
+  const reopened = (): Promise<void> => (reopening ??= reopen());
+  /** Where opening it anew failed (a disk quota, of which `statfs` knows nothing), whoever comes next tries again. */
+  const isReady = (): boolean => closed || (reopening === undefined && raw.status === 'open');
+
+  async function reopenWhenRoom(): Promise<void> {
+    // Opening writes files: on a full disk it would fail and take reading with it.
+    const { bavail, bsize } = await statfs(path);
+    if (bavail * bsize >= limits.store.reopenFreeBytes && failed) await reopened();
   }
 
   return {
     async get(table, key) {
-      await ready;
+      while (!isReady()) await reopened();
       const fullKey = keyOf(table, key);
       try {
         const sealed = await raw.get(fullKey);
@@ -139,7 +146,7 @@ export function wrapLevel(raw: RawLevel, path: string, facts: FactEmitter): Leve
     },
     async write(writes, options) {
       if (writes.length === 0) return;
-      await ready;
+      while (!isReady()) await reopened();
       if (failed) await reopenWhenRoom();
       const batch = writes.map((write) => {
         const key = keyOf(write.table, write.key);
@@ -155,7 +162,7 @@ export function wrapLevel(raw: RawLevel, path: string, facts: FactEmitter): Leve
       }
     },
     async *entries(table, prefix = new Uint8Array()) {
-      await ready;
+      while (!isReady()) await reopened();
       const range = { ...keysFrom(keyOf(table, prefix)), highWaterMarkBytes: ENTRIES_AT_ONCE * 200 };
       const iterator = raw.iterator(range);
       try {
@@ -180,7 +187,7 @@ export function wrapLevel(raw: RawLevel, path: string, facts: FactEmitter): Leve
     async [Symbol.asyncDispose]() {
       if (closed) return;
       closed = true;
-      await ready.catch(() => undefined);
+      await reopening?.catch(() => undefined);
       await raw.close();
     },
   };

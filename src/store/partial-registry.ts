@@ -38,10 +38,6 @@ export class PartialRegistry {
     return this.#writing.has(digest);
   }
 
-  isKept(digest: Digest): boolean {
-    return this.#kept.has(digest);
-  }
-
   /** What the writers have and have reserved. */
   claimed(): number {
     return this.#claimed;

@@ -1,6 +1,7 @@
-/** The words of "no room": quota and disk. */
+/** The words of "no room": quota and disk, and a disk that cannot be written. */
 import type { Digest } from '../core/digest.ts';
 import { StorageFullError } from '../core/errors.ts';
+import { hasCode } from './file-system.ts';
 
 export function overQuota(digest: Digest, facts: { wanted: number; quotaBytes: number }): StorageFullError {
   return new StorageFullError(
@@ -24,5 +25,18 @@ export function diskFull(place: string, cause: unknown): StorageFullError {
     {
       cause,
     },
+  );
+}
+
+/** True for errors of a disk that can only be read, or not even that. */
+export function isUnwritable(error: unknown): boolean {
+  return hasCode(error, 'EROFS', 'EIO', 'EACCES', 'EPERM');
+}
+
+/** The same to whoever stores something as no room: what cannot be kept is passed through. */
+export function unwritable(place: string, cause: unknown): StorageFullError {
+  return new StorageFullError(
+    `nothing can be written to the disk of ${place} (${(cause as Error).message}): mend it, or its permissions`,
+    { cause },
   );
 }

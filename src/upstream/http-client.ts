@@ -85,6 +85,8 @@ export function createHttpClient(deps: {
     const limit = silent(limits.headersTime);
     let head: TransferHead;
     try {
+      // It may have gone between the place given and now, which no listener heard.
+      signal.throwIfAborted();
       deps.sent();
       const { method, headers, body = null } = request;
       const path = url.pathname + url.search;

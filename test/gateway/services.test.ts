@@ -211,6 +211,13 @@ test("the JSON API's file URLs lead to the gateway by the name it was called by"
   const { releases, urls } = JSON.parse(text);
   assert.equal(releases['1'][0].url, `http://localhost:1/files/${'f'.repeat(64)}/a%20b.whl`);
   assert.equal(urls[0].url, 'http://localhost:1/direct/flask/old.zip');
+  // A target in absolute form is what was let in; the header beside it was not looked at.
+  const asked = node.raw(
+    'GET http://localhost:2/pypi/flask/json HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
+  );
+  await asked.closed;
+  assert.match(asked.received(), /"url":"http:\/\/localhost:2\/direct\/flask\/old.zip"/);
+  assert.doesNotMatch(asked.received(), /evil/);
 });
 
 test('the JSON API is passed on, with 404 and 503 as for pages', async () => {

@@ -1,6 +1,7 @@
 /** Fetching ahead, pins, and verification, on a node whose page and upstream are scripted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sleep } from '../../src/core/clock.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { parseProjectName } from '../../src/core/project-name.ts';
 import type { ProjectFile, ProjectPage } from '../../src/core/project-page.ts';
@@ -169,6 +170,22 @@ test('a pin holds at once, also for what cannot be fetched now', async () => {
   assert.deepEqual(await administration.collect(0), { files: 1, bytes: 50_001, failures: [] });
 });
 
+test('a file that a slow disk takes a minute to make durable is warmed, and not said to have no room', async () => {
+  const { node, administration, store } = setUp({ 'foo-1.0.tar.gz': wheel(2) });
+  const open = store.openPartial.bind(store);
+  store.openPartial = async (...given) => {
+    const partial = await open(...given);
+    const commit = partial.commit.bind(partial);
+    partial.commit = async (how) => {
+      await sleep(node.clock, 60_000);
+      return commit(how);
+    };
+    return partial;
+  };
+  const outcome = await node.until(administration.warm([release('1.0')]));
+  assert.deepEqual(outcome, { files: 1, bytes: 50_002, failures: [] });
+});
+
 test('verify finds what has changed, and what is pinned but missing, and fetches both anew', async () => {
   const { node, administration, store, catalog } = setUp({
     'foo-1.0-py3-none-any.whl': wheel(1),
@@ -194,6 +211,33 @@ test('verify finds what has changed, and what is pinned but missing, and fetches
   assert.ok(store.stat(changed) && store.stat(lost));
   assert.equal(seen.at(-1)?.done, 3);
   assert.equal(seen.at(-1)?.total, 3);
+});
+
+test('verify fetches anew what is gone from the disk, and leaves alone what was evicted meanwhile', async () => {
+  const { node, administration, store, catalog } = setUp({
+    'foo-1.0-py3-none-any.whl': wheel(1),
+    'foo-1.0.tar.gz': wheel(2),
+  });
+  await node.until(administration.warm([release('1.0')]));
+  const [first, second] = [...store.list()].map(({ digest }) => digest);
+  assert.ok(first !== undefined && second !== undefined);
+  for (const [seed, filename] of [
+    [1, 'foo-1.0-py3-none-any.whl'],
+    [2, 'foo-1.0.tar.gz'],
+  ] as const)
+    await catalog.putFileOrigins([[digestOf(wheel(seed).bytes), { project: foo, filename }]]);
+  const asked: Digest[] = [];
+  store.verify = async (digest) => {
+    asked.push(digest);
+    // As the store does where a file has vanished; the other one is evicted at the same time.
+    await store.delete(first);
+    await store.delete(second);
+    return 'missing';
+  };
+  const report = await node.until(administration.verify());
+  assert.deepEqual(asked, [first]);
+  assert.deepEqual([report.repaired, report.corrupt, report.failures], [1, 0, []]);
+  assert.ok(store.stat(first) !== undefined && store.stat(second) === undefined);
 });
 
 test('what cannot be mended stays a failure', async () => {

@@ -5,6 +5,7 @@ import { limits } from '../../src/core/limits.ts';
 import type { OpenedFile } from '../../src/mirror/mirror.ts';
 import type { BlobStore } from '../../src/store/blob-store.ts';
 import { openStoreIn, temporaryFolder } from '../support/disk-store.ts';
+import { createFaultyFileSystem } from '../support/faulty-file-system.ts';
 import {
   createFileNode,
   digestOf,
@@ -98,3 +99,18 @@ test('a quota that is too small passes the file through', async () => {
   const { store }: { store: BlobStore } = opened;
   assert.equal(store.totals().blobs + store.totals().partials, 0);
 });
+
+for (const code of ['ENOSPC', 'EROFS', 'EIO']) {
+  test(`a disk that says ${code} in the middle passes the file through`, async () => {
+    await using folder = await temporaryFolder();
+    const faults = createFaultyFileSystem();
+    await using opened = await openStoreIn(folder.path, { fileSystem: faults.fileSystem });
+    await using node = createFileNode({ script: { bytes: whole }, store: opened.store, clock: opened.clock });
+    Object.assign(faults, { code, free: 100_000 });
+    const got = await get(node);
+    assert.equal(got.error, undefined);
+    same(got.bytes, whole);
+    assert.equal(opened.store.stat(digest), undefined);
+    assert.ok(opened.told.some(({ name }) => name === 'storage:full'));
+  });
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { StorageFullError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { createMetadataMarks } from '../../src/mirror/metadata-marks.ts';
 import { foo, timed } from './scripted-upstream.ts';
@@ -303,6 +304,32 @@ test('a store that cannot keep metadata does not keep it from the client', async
   node.files.set(`${ref.url}.metadata`, METADATA);
   node.store.openPartial = () => Promise.reject(new Error('EIO'));
   assert.equal((await node.metadata(ref)).kind, 'metadata');
+});
+
+test('on a full disk metadata without a promised hash is served all the same, and stays the same', async () => {
+  const node = createWheelNode();
+  node.files.set(ref.url, wheel);
+  const full = () => Promise.reject(new StorageFullError('the disk is full'));
+  node.catalog.putWheelMetadata = full;
+  node.catalog.putDocument = full;
+  node.store.openPartial = full;
+  const first = await node.metadata(silent);
+  assert.equal(first.kind === 'metadata' && first.digest, HASH.sha256);
+  // Its end reads differently now: nothing on disk says so, and yet it is not served.
+  node.files.set(ref.url, wheelWith(OTHER));
+  await turn();
+  const { value } = await timed(node.clock, node.metadata(silent));
+  assert.equal(value.kind, 'unknown');
+});
+
+test('on a full disk a wheel that is proven to hold no metadata is absent', async () => {
+  const node = createWheelNode();
+  const bare = wheelOf({ 'foo/data.bin': Buffer.alloc(1000, 7) });
+  await putBlob(node.store, bare);
+  const full = () => Promise.reject(new StorageFullError('the disk is full'));
+  node.catalog.putWheelMetadata = full;
+  node.catalog.putDocument = full;
+  assert.equal((await timed(node.clock, node.metadata(refTo(bare, undefined)))).value.kind, 'absent');
 });
 
 test('a comparison that fails is told and rejects nothing', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sleep } from '../../src/core/clock.ts';
 import { createFileNode, opened, readAll, refOf, same, someBytes } from './file-node.ts';
 
 const KiB = 1024;
@@ -87,6 +88,19 @@ test('a client that comes back within the thirty seconds finds the same flight',
   await node.clock.advance(20_000);
   same((await node.get(refOf(whole))).bytes, whole);
   assert.equal(node.upstream.requests.length, 1);
+});
+
+test('a flight that takes long to begin goes on for a client that came while it began', async () => {
+  await using node = createFileNode({ script: { bytes: whole } });
+  const open = node.store.openPartial.bind(node.store);
+  node.store.openPartial = async (...given) => {
+    // A kept partial of many gigabytes is hashed first.
+    await sleep(node.clock, 60_000);
+    return open(...given);
+  };
+  assert.equal((await node.get(refOf(whole), { wait: 12_000 })).answer.kind, 'unknown');
+  await node.clock.advance(35_000);
+  same((await node.get(refOf(whole), { wait: 25_000 })).bytes, whole);
 });
 
 test('closing keeps what arrived, and a new node goes on from there', async () => {
@@ -205,4 +219,20 @@ test('HEAD of a file that only peers can have asks them', async () => {
   node.peer('honest', whole);
   const size = await node.until(node.fileSize(refOf(whole, { url: '', size: undefined })));
   assert.deepEqual(size, { kind: 'size', size: whole.length, source: 'peer' });
+});
+
+test('HEAD of a file that the upstream lost says what GET would: a peer has it, or it is absent', async () => {
+  await using node = createFileNode({ script: { absent: true } });
+  const ask = () => node.until(node.fileSize(refOf(whole, { size: undefined })));
+  assert.deepEqual(await ask(), { kind: 'absent' });
+  node.peer('honest', whole);
+  assert.deepEqual(await ask(), { kind: 'size', size: whole.length, source: 'peer' });
+});
+
+test('HEAD of a client that has left already ends nothing but its own question', async () => {
+  await using node = createFileNode({ script: { latency: 1000, bytes: whole } });
+  const signal = AbortSignal.abort(new Error('the client left'));
+  await assert.rejects(node.fileSize(refOf(whole, { size: undefined }), { signal }), /the client left/);
+  // A rejection that nobody handles would fail this test, and end a node.
+  await node.clock.advance(2000);
 });

@@ -4,7 +4,21 @@ import { test } from 'node:test';
 import { limits } from '../../src/core/limits.ts';
 import type { OpenedFile } from '../../src/mirror/mirror.ts';
 import { StorageFullError } from '../../src/core/errors.ts';
-import { createFileNode, type FileNode, opened, readAll, refOf, same, someBytes } from './file-node.ts';
+import { createFactEmitter } from '../../src/core/facts.ts';
+import { openGround } from '../../src/mirror/flight-ground.ts';
+import { createMemoryBudget } from '../../src/mirror/memory-budget.ts';
+import { createMemoryBlobStore } from '../../src/store/memory-blob-store.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import {
+  createFileNode,
+  type FileNode,
+  opened,
+  readAll,
+  refOf,
+  same,
+  sha256,
+  someBytes,
+} from './file-node.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -182,3 +196,30 @@ async function drain(file: OpenedFile): Promise<Uint8Array> {
   await file[Symbol.asyncDispose]();
   return Buffer.concat(parts);
 }
+
+test('memory that was taken for a window is given back also when the disk gives nothing back', async () => {
+  const store = createMemoryBlobStore({
+    clock: createFakeClock(),
+    facts: createFactEmitter(),
+    quotaBytes: 1e9,
+  });
+  const open = store.openPartial.bind(store);
+  store.openPartial = async (...given) => {
+    const partial = await open(...given);
+    await partial.append(whole.subarray(0, 1000), 'https://files.test/x');
+    partial.append = () => Promise.reject(new StorageFullError('the disk is full'));
+    partial.read = () => Promise.reject(new Error('EIO'));
+    return partial;
+  };
+  const memory = createMemoryBudget(limits.fetch.memory);
+  const told = { onTaken: () => {}, onFailure: () => {}, leaveBehind: () => {} };
+  const ground = await openGround(
+    { store, clock: createFakeClock(), memory, ...told },
+    { digest: sha256(whole), size: whole.length, passThrough: false },
+  );
+  void ground.take(whole.subarray(1000, 2000), 'https://files.test/x');
+  await assert.rejects(ground.drained(), StorageFullError);
+  await assert.rejects(ground.spill(), /EIO/);
+  await ground[Symbol.asyncDispose]();
+  assert.equal(memory.taken, 0);
+});

@@ -398,6 +398,28 @@ test('a file found private while it is fetched is stored private, and its peers 
   assert.equal(node.facts('blob:added')[0]?.shareable, false);
 });
 
+test('a file found private is asked of no peer any more, also when nobody else gives it', async () => {
+  await using node = createFileNode({ script: { status: 500 } });
+  const peers = ['one', 'two'].map((name) => node.peer(name, whole, { behaviour: { rate: 20 * KiB } }));
+  const reading = readAll(node, node.clock, refOf(whole), { wait: 60_000 });
+  await node.clock.advance(1000);
+  assert.ok(
+    peers.some((peer) => peer.asked.some(({ kind }) => kind === 'get')),
+    'they were asked before',
+  );
+  const again = readAll(node, node.clock, refOf(whole, { private: true }), { wait: 60_000 });
+  await node.clock.advance(10);
+  const asked = peers.map((peer) => peer.asked.length);
+  await node.clock.advance(20_000);
+  assert.deepEqual(
+    peers.map((peer) => peer.asked.length),
+    asked,
+  );
+  assert.ok(peers.every((peer) => peer.status().activeGets === 0));
+  node.upstream.script = { bytes: whole };
+  for (const got of [reading, again]) same((await node.until(got)).bytes, whole);
+});
+
 test('ask none asks nobody; ask lan asks for no provider records and takes from LAN peers only', async () => {
   await using none = createFileNode({ offline: true, ask: 'none' });
   const silent = none.peer('peer', whole);

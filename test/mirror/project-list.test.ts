@@ -390,3 +390,18 @@ test('the whole index goes through in both forms', { skip: fixturesMissing() }, 
   const html = await textOf(await node.projectList('html', { wait: 60_000 }));
   assert.equal(html.split('<a href').length - 1, names.length);
 });
+
+test('where the list cannot be kept its transfer is ended, although nobody began to read it', async () => {
+  const file: ReplaceableFile = {
+    read: async () => undefined,
+    replace: () => Promise.reject(new Error('EACCES: permission denied')),
+  };
+  const node = createListNode({ file });
+  let asked: AbortSignal | undefined;
+  node.upstream.answer = (signal) => {
+    asked = signal;
+    return list(JSON_LIST);
+  };
+  assert.equal((await node.projectList('json')).kind, 'unknown');
+  assert.equal(asked?.aborted, true);
+});

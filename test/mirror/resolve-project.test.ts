@@ -198,6 +198,16 @@ for (const [what, fail] of [
   });
 }
 
+test('a serial that is no number is none: it would become a header', async () => {
+  const node = createPageNode();
+  for (const serial of ['1\r\nSet-Cookie: a=b', '\u2460', '', -1, 1.5]) {
+    node.upstream.answer = () => pageAnswer(node.clock, { serial });
+    assert.equal(page(await node.project(foo, { noCache: true })).served.serial, undefined, String(serial));
+  }
+  node.upstream.answer = () => pageAnswer(node.clock, { serial: '12' });
+  assert.equal(page(await node.project(foo, { noCache: true })).served.serial, '12');
+});
+
 test('a page that cannot be read never replaces a good one', async () => {
   const node = await warmNode();
   await node.clock.advance(11 * MINUTE);
@@ -651,6 +661,39 @@ test('a catalog that cannot be written costs nothing but the memory of it', asyn
   node.upstream.answer = () => pageAnswer(node.clock);
   assert.equal(page(await node.project(foo)).source, 'upstream');
   assert.ok(node.seen.some(({ name }) => name === 'storage:full'));
+});
+
+test('a catalog that cannot be read costs what it knows, not the page', async () => {
+  const node = createPageNode();
+  const broken = () => Promise.reject(new Error('EIO'));
+  Object.assign(node.catalog, { page: broken, document: broken });
+  node.upstream.answer = () => pageAnswer(node.clock, { serial: 10 });
+  assert.equal(page(await node.project(foo)).served.serial, '10');
+});
+
+test('a page that the catalog missed is not confirmed there with the bytes of the one before', async () => {
+  const node = await warmNode();
+  const put = node.catalog.putPage.bind(node.catalog);
+  node.catalog.putPage = () => Promise.reject(new Error('no space left'));
+  await node.clock.advance(11 * MINUTE);
+  node.upstream.answer = () =>
+    pageAnswer(node.clock, { serial: 11, etag: '"eleven"', files: [entry('foo-2.0.tar.gz', 2)] });
+  assert.equal(page(await node.project(foo)).served.serial, '11');
+  await node.settled();
+  node.catalog.putPage = put;
+  for (const answer of [
+    () => ({ kind: 'not-modified' as const, observedAt: node.clock.now(), serial: '11' }),
+    () => absentAnswer(node.clock),
+  ]) {
+    await node.clock.advance(11 * MINUTE);
+    node.upstream.answer = answer;
+    assert.equal(page(await node.project(foo)).served.serial, '11');
+    await node.settled();
+  }
+  const kept = await node.catalog.page(foo);
+  assert.ok(kept?.kind === 'page');
+  assert.equal(kept.etag, '"ten"', 'the old page with its own validators, so that the new one is asked for');
+  assert.ok(node.clock.now() - kept.observedAt >= 33 * MINUTE, 'and with its own time');
 });
 
 test('memory for pages is bounded; one that fell out comes from the catalog', async () => {

@@ -7,12 +7,13 @@ import {
   rename,
   rm,
   stat,
+  symlink,
   truncate,
   unlink,
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { IntegrityError } from '../../src/core/errors.ts';
@@ -225,6 +226,19 @@ test('a stranger file under the name of a digest is never served; other files ar
   assert.equal(opened.store.totals().blobs, 1);
   await opened.store.collect(0);
   for (const path of foreign) assert.equal(await readFile(path, 'utf8'), 'keep me');
+});
+
+test('names of digests that lead nowhere, or stand in the wrong folder, do not keep the store from starting', async () => {
+  await using folder = await temporaryFolder();
+  const bytes = randomBytes(100);
+  const digest = digestOf(bytes);
+  const wrong = join(blobLayout(folder.path).tree('public'), digest.startsWith('00') ? '11' : '00');
+  await mkdir(wrong, { recursive: true });
+  await writeFile(join(wrong, digest), bytes);
+  await symlink('nowhere', join(wrong, `${basename(wrong)}${'a'.repeat(62)}`));
+  await using opened = await openStoreIn(folder.path);
+  assert.equal(opened.store.totals().blobs, 0);
+  assert.equal(await readBlob(opened.store, await putBlob(opened.store, bytes)).then((b) => b?.length), 100);
 });
 
 test('an entry without a file is dropped at the start', async () => {

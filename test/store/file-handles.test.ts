@@ -9,7 +9,8 @@ import type { Digest } from '../../src/core/digest.ts';
 import { BlobHandles } from '../../src/store/blob-handles.ts';
 import { digestOf, putBlob, readAll, readBlob } from '../contracts/blob-store.ts';
 import { openStoreIn, temporaryFolder } from '../support/disk-store.ts';
-import { createFaultyFileSystem } from '../support/faulty-file-system.ts';
+import { realFileSystem, type FileSystem } from '../../src/store/file-system.ts';
+import { createFaultyFileSystem, systemError } from '../support/faulty-file-system.ts';
 
 test('a hundred readers of a blob share one file', async () => {
   await using folder = await temporaryFolder();
@@ -92,4 +93,52 @@ test('when the process is out of files, idle ones make room, and without any the
   faults.opens = undefined;
   assert.equal((await readBlob(store, second))?.length, 20);
   assert.equal((await store.collect(0)).length, 2, 'the failed opening holds nothing');
+});
+
+test(
+  'a file that cannot be closed keeps no other from being removed, or made anew',
+  { timeout: 10_000 },
+  async () => {
+    await using folder = await temporaryFolder();
+    let failing = false;
+    const fileSystem: FileSystem = {
+      ...realFileSystem,
+      async open(...given) {
+        const handle = await realFileSystem.open(...given);
+        const close = handle.close.bind(handle);
+        handle.close = async () => {
+          await close();
+          if (failing) throw systemError('EIO');
+        };
+        return handle;
+      },
+    };
+    await using opened = await openStoreIn(folder.path, { fileSystem });
+    const contents = [randomBytes(3000), randomBytes(4000)];
+    for (const bytes of contents) await readBlob(opened.store, await putBlob(opened.store, bytes));
+    failing = true;
+    assert.equal((await opened.store.collect(0)).length, 2);
+    failing = false;
+    for (const bytes of contents) {
+      const digest = await putBlob(opened.store, bytes);
+      assert.deepEqual(await readBlob(opened.store, digest), bytes);
+    }
+  },
+);
+
+test('a blob that is deleted while somebody opens it is no altered one: its other readers go on', async () => {
+  await using folder = await temporaryFolder();
+  await using opened = await openStoreIn(folder.path);
+  const bytes = randomBytes(3000);
+  const digest = digestOf(bytes);
+  for (let round = 0; round < 20; round++) {
+    if (opened.store.stat(digest) === undefined) await putBlob(opened.store, bytes);
+    await using reader = await opened.store.open(digest);
+    assert.ok(reader);
+    const opening = opened.store.open(digest);
+    for (let turn = 0; turn < round % 10; turn++) await Promise.resolve();
+    await opened.store.delete(digest);
+    await (await opening)?.[Symbol.asyncDispose]();
+    assert.deepEqual(await readAll(reader), bytes, `round ${round}`);
+  }
 });

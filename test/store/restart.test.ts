@@ -5,6 +5,7 @@ import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { test } from 'node:test';
 import type { Digest } from '../../src/core/digest.ts';
+import { StorageFullError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { blobLayout } from '../../src/store/blob-layout.ts';
 import { tables } from '../../src/store/level-database.ts';
@@ -254,6 +255,22 @@ test('a partial that is not resumed within an hour is deleted while the store ru
   assert.equal(opened.store.totals().partials, 1);
   await opened.clock.advance(limits.store.partialSweep + 60_000);
   assert.deepEqual(opened.store.totals().partials, 0);
+  await opened.store[Symbol.asyncDispose]();
+  assert.deepEqual(await readdir(blobLayout(folder.path).partials), []);
+});
+
+test('an old partial is deleted also when what finds it old is refused for want of room', async () => {
+  await using folder = await temporaryFolder();
+  await using opened = await openStoreIn(folder.path, { quotaBytes: 10_000 });
+  {
+    await using partial = await opened.store.openPartial(digestOf(Buffer.from('x')));
+    await partial.append(randomBytes(100), 'peer:a');
+  }
+  // Between two sweeps.
+  await opened.clock.advance(limits.freshness.partialKept + 60_000);
+  const large = opened.store.openPartial(digestOf(Buffer.from('y')), { size: 20_000 });
+  await assert.rejects(large, StorageFullError);
+  await opened.clock.advance(limits.store.partialSweep);
   await opened.store[Symbol.asyncDispose]();
   assert.deepEqual(await readdir(blobLayout(folder.path).partials), []);
 });

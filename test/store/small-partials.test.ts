@@ -8,6 +8,7 @@ import { StorageFullError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { blobLayout } from '../../src/store/blob-layout.ts';
 import type { BlobRecord } from '../../src/store/blob-index.ts';
+import { realFileSystem, type FileSystem } from '../../src/store/file-system.ts';
 import { FolderSyncs } from '../../src/store/folder-syncs.ts';
 import { Gate } from '../../src/store/gate.ts';
 import { JoinedWrites } from '../../src/store/joined-writes.ts';
@@ -159,4 +160,38 @@ describe('what many commits share', () => {
     await add('4');
     assert.deepEqual(written, [['1'], ['2', '3'], ['4']]);
   });
+});
+
+it('one that begins while an older one of its digest is being deleted does not lose its file to that', async () => {
+  await using folder = await temporaryFolder();
+  const gate = Promise.withResolvers<void>();
+  let gated = false;
+  const fileSystem: FileSystem = {
+    ...realFileSystem,
+    async unlink(path) {
+      if (gated) await gate.promise;
+      await realFileSystem.unlink(path);
+    },
+  };
+  await using opened = await openStoreIn(folder.path, { fileSystem });
+  const { store } = opened;
+  const bytes = randomBytes(200);
+  const digest = digestOf(bytes);
+  {
+    await using old = await store.openPartial(digest);
+    await old.append(bytes.subarray(0, 100), 'peer:a');
+  }
+  gated = true;
+  const collecting = store.collect(0);
+  // More comes than was promised: it goes on as files.
+  const begun = store.openPartial(digest, { size: 50 }).then(async (partial) => {
+    await partial.append(bytes, 'peer:b');
+    return partial;
+  });
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  gate.resolve();
+  await collecting;
+  await using partial = await begun;
+  await partial.commit({ visibility: 'public' });
+  assert.deepEqual(await readBlob(store, digest), bytes);
 });

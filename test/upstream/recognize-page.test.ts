@@ -77,3 +77,12 @@ test('any bytes are judged without an error', () => {
     }),
   );
 });
+
+test('a body that is made to be slow to read is judged at once', { timeout: 10_000 }, () => {
+  for (const body of [
+    '<a '.repeat(1_000_000),
+    `${'<a '.repeat(1_000_000)}>`,
+    `<a ${'href '.repeat(1_000_000)}>`,
+  ])
+    assert.match(formatOf(body), /no page/);
+});
