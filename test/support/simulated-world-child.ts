@@ -10,7 +10,7 @@ const world: SimulatedWorld = await openWorld({
   seed: Number(seed),
   run: 0,
   security: security as 'noise' | 'plaintext',
-  cpu: 'reference',
+  ...(name === 'young' ? { cpu: 'young', cores: 1 } : { cpu: 'reference' }),
   latency: {
     regions: ['eu', 'na'],
     oneWay: [
@@ -70,6 +70,16 @@ const cases: Record<string, () => Promise<Record<string, unknown>>> = {
     for (let i = 0; i < 6; i++) await add();
     await seconds(80);
     return { connections: connections(), live: kernel.pending };
+  },
+
+  async young() {
+    for (let i = 0; i < 3; i++) await add();
+    const up: number[] = [];
+    for (let tenths = 1; tenths <= 50; tenths++) {
+      await seconds(tenths / 10);
+      for (const { number, node } of world.members) if (node !== undefined) up[number] ??= tenths / 10;
+    }
+    return { up };
   },
 
   async hour() {

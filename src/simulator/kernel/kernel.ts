@@ -123,6 +123,7 @@ export class Kernel {
     run: () => void,
     inline: boolean,
     wakes?: SerialServer<KernelEvent>,
+    sequence = this.#sequence++,
   ): KernelEvent {
     if (!owner.alive) throw new DeadOwnerError(owner, 'set an event');
     // No order holds with it.
@@ -130,7 +131,7 @@ export class Kernel {
     const event: KernelEvent = {
       at: this.#now + Math.max(0, Math.ceil(delay)),
       phase: phases[phase],
-      sequence: this.#sequence++,
+      sequence,
       place: -1,
       owner,
       run,
@@ -249,7 +250,8 @@ export class Kernel {
     if (event.wakes) {
       event.wakes.awaited = false;
       if (hasCore) return event.wakes.take();
-      this.#await(event.owner, event.wakes);
+      // It keeps its turn: behind a node that has just worked and wants more it would never have one.
+      this.#await(event.owner, event.wakes, event.sequence);
       return undefined;
     }
     if (event.owner === this.world) return event;
@@ -271,11 +273,11 @@ export class Kernel {
     if (server.waiting > 0) this.#await(owner, server);
   }
 
-  #await(owner: Owner, server: SerialServer<KernelEvent>): void {
+  #await(owner: Owner, server: SerialServer<KernelEvent>, sequence?: number): void {
     if (server.awaited) return;
     server.awaited = true;
     const free = Math.max(server.busyUntil, this.#cores?.freeAt ?? 0);
-    this.#push(free - this.#now, 'deliver', owner, () => {}, false, server);
+    this.#push(free - this.#now, 'deliver', owner, () => {}, false, server, sequence);
   }
 
   #serverOf(owner: Owner): SerialServer<KernelEvent> {

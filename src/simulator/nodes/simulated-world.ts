@@ -94,6 +94,9 @@ export class SimulatedWorld {
   }
 }
 
+/** A program that is read and compiled has the machine's cores in turn with the others, microseconds. */
+const START_SLICE = 10_000;
+
 export class Member {
   readonly number: number;
   readonly host: Host;
@@ -154,6 +157,8 @@ export class Member {
       incarnation > 0 && rejoin.address === 'new' ? addressOf(this.number, incarnation) : this.host.address,
     );
     const ground = { kernel, network, host: this.host, owner };
+    for (let left = kernel.costs.start; left > 0; left -= START_SLICE)
+      await kernel.perform(owner, async () => kernel.charge(Math.min(left, START_SLICE)));
     const node = await kernel.perform(owner, () =>
       createSimulatedNode(ground, {
         ...this.#options.node,

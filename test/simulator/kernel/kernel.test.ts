@@ -72,7 +72,14 @@ test('one event with ten thousand promises and ticks is done before the next beg
 });
 
 test('a busy node takes what is due one by one, in the order in which it came due', async () => {
-  const kernel = createKernel({ event: 100, timer: 100, byteReceived: 1, byteSent: 0, handshake: 0 });
+  const kernel = createKernel({
+    event: 100,
+    timer: 100,
+    byteReceived: 1,
+    byteSent: 0,
+    handshake: 0,
+    start: 0,
+  });
   const [busy, idle] = [node(1), node(2)];
   const seen: [string, number][] = [];
   const note = (name: string): void => void seen.push([name, kernel.now]);
@@ -97,7 +104,14 @@ test('a busy node takes what is due one by one, in the order in which it came du
 });
 
 test('a timer costs its node what the table says of timers, another event what it says of events', async () => {
-  const kernel = createKernel({ event: 100, timer: 10, byteReceived: 0, byteSent: 0, handshake: 0 });
+  const kernel = createKernel({
+    event: 100,
+    timer: 10,
+    byteReceived: 0,
+    byteSent: 0,
+    handshake: 0,
+    start: 0,
+  });
   const owner = node(1);
   const seen: number[] = [];
   for (const phase of ['timer', 'timer', 'deliver', 'deliver'] as Phase[])
@@ -108,7 +122,7 @@ test('a timer costs its node what the table says of timers, another event what i
 
 test('nodes that share cores wait for one, each in its own order; the world needs none', async () => {
   const kernel = createKernel(
-    { event: 100, timer: 100, byteReceived: 0, byteSent: 0, handshake: 0 },
+    { event: 100, timer: 100, byteReceived: 0, byteSent: 0, handshake: 0, start: 0 },
     1000,
     2,
   );
@@ -132,8 +146,39 @@ test('nodes that share cores wait for one, each in its own order; the world need
   assert.equal(seen.at(-1), 'b2 at 1000');
 });
 
+test('a node that always has more to do does not keep a shared core from the others', async () => {
+  const kernel = createKernel(
+    { event: 100, timer: 100, byteReceived: 0, byteSent: 0, handshake: 0, start: 0 },
+    1000,
+    1,
+  );
+  const seen: string[] = [];
+  const [a, b, c] = [node(1), node(2), node(3)];
+  for (const [name, owner] of [
+    ['a', a],
+    ['b', b],
+    ['c', c],
+  ] as const) {
+    const work = (left: number): void => {
+      seen.push(name);
+      if (left > 1) kernel.schedule(0, 'start', owner, () => work(left - 1));
+    };
+    kernel.schedule(10, 'deliver', owner, () => work(3));
+  }
+  await kernel.run(2000);
+  // The second of `a` came due before the others had their first.
+  assert.equal(seen.join(''), 'aabcabcbc');
+});
+
 test('a life that ended does nothing more, not even what waited for its busy node', async () => {
-  const kernel = createKernel({ event: 1000, timer: 1000, byteReceived: 0, byteSent: 0, handshake: 0 });
+  const kernel = createKernel({
+    event: 1000,
+    timer: 1000,
+    byteReceived: 0,
+    byteSent: 0,
+    handshake: 0,
+    start: 0,
+  });
   const owner = node(1);
   const seen: string[] = [];
   kernel.schedule(0, 'timer', owner, () => seen.push('first'));

@@ -63,6 +63,13 @@ describe('simulated nodes', { concurrency: 2 }, () => {
     assert.deepEqual((await quiet())['connections'], [5, 5, 5, 5, 5, 5]);
   });
 
+  test('programs that start at once on one core take it in turns, 0.97 s of it each', async () => {
+    const up = (await run('young'))['up'] as [number, number, number];
+    // The others, 0.3 and 0.6 s later, took their turns of the first one's second.
+    assert.ok(up[0] > 1.5 && up[0] < up[1] && up[1] < up[2], String(up));
+    assert.ok(up[2] > 2.9 && up[2] < 4, String(up));
+  });
+
   test('after an hour few of the events to come are dead ones', async () => {
     const { pending, live } = (await run('hour')) as unknown as Record<string, number>;
     assert.ok((live as number) > 40, `${live} live`);
