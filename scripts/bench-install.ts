@@ -2,6 +2,7 @@
  * pip and uv install the fixtures' largest set that goes together, with empty caches: cold through a fresh node beside straight
  * from the same upstream, warm through that node beside nginx with the same bytes. Everything is on a tmpfs. The upstream of
  * the rows with a goal answers at once, as none does in the world: there is one more cold row with an upstream 20 ms away.
+ * One more tells what of it is the start of the process: half of the set, through a node that served the other half before.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
@@ -30,7 +31,10 @@ export async function benchInstall({ quick, folder, onRow }: BenchOptions): Prom
     const wanted = quick && client === 'pip' ? set.filter((_, at) => at % 4 === 0) : set;
     const packages = `install, ${client}, ${wanted.length} packages`;
     const coldFar = `cold ${packages}, upstream ${FAR} ms away`;
-    const names = [`cold ${packages}`, `warm ${packages}`, ...(quick ? [] : [coldFar])];
+    const halves = [0, 1].map((half) => wanted.filter((_, at) => at % 2 === half));
+    const [before = [], after = []] = halves;
+    const coldAfter = `cold install, ${client}, ${after.length} packages, after ${before.length} others`;
+    const names = [`cold ${packages}`, `warm ${packages}`, ...(quick ? [] : [coldFar, coldAfter])];
     const missing = clientsMissing();
     if (missing !== false) {
       for (const what of names) onRow(rowOf({ what, unit: 's', ours: [], missing }));
@@ -41,17 +45,20 @@ export async function benchInstall({ quick, folder, onRow }: BenchOptions): Prom
       const own = join(folder, client);
       await mkdir(own);
       const project = stack.use(await createProject(own));
-      const requirements = join(own, 'requirements.txt');
-      await writeFile(
-        requirements,
-        wanted.map(({ project: name, version }) => `${name}==${version}\n`).join(''),
+      const requirements = await Promise.all(
+        Object.entries({ all: wanted, before, after }).map(async ([which, wheels]) => {
+          const file = join(own, `${which}.txt`);
+          await writeFile(file, wheels.map(({ project: name, version }) => `${name}==${version}\n`).join(''));
+          return [which, file];
+        }),
       );
+      const files = Object.fromEntries(requirements) as Record<Part, string>;
       const upstream = stack.use(await spawnFakePypi(['--fixtures']));
       const far = stack.use(await spawnFakePypi(['--fixtures', '--latency', String(FAR)]));
       const nginx = stack.use((await startNginx(join(own, 'nginx'))) ?? new AsyncDisposableStack());
       const times = await rounds(quick, {
         folder: own,
-        install: (index) => install(project, client, index, requirements),
+        install: (index, part = 'all') => install(project, client, index, files[part]),
         upstream,
         far,
         nginx: 'url' in nginx ? nginx : undefined,
@@ -72,29 +79,54 @@ export async function benchInstall({ quick, folder, onRow }: BenchOptions): Prom
         times.nginx.length > 0 ? { theirs: times.nginx, beside: 'nginx' } : { missing: 'nginx is missing' };
       onRow(rowOf({ what: warm, unit: 's', ours: times.warm, ...beside, goal: WARM }));
       const { coldFar: ours, straightFar: theirs } = times;
-      if (!quick) onRow(rowOf({ what: coldFar, unit: 's', ours, theirs, beside: 'straight', goal: COLD }));
+      if (quick) continue;
+      onRow(rowOf({ what: coldFar, unit: 's', ours, theirs, beside: 'straight', goal: COLD }));
+      onRow(
+        rowOf({
+          what: coldAfter,
+          unit: 's',
+          ours: times.coldAfter,
+          theirs: times.straightAfter,
+          beside: 'straight',
+        }),
+      );
     } catch (error) {
       for (const what of names) onRow(failedRow(what, error));
     }
   }
 }
 
+/** Of the set: `after` is asked of a node that has served `before`. */
+type Part = 'all' | 'before' | 'after';
+
 interface Ground {
   readonly folder: string;
   /** Seconds. */
-  readonly install: (index: string) => Promise<number>;
+  readonly install: (index: string, part?: Part) => Promise<number>;
   readonly upstream: FakePypiProcess;
   readonly far: FakePypiProcess;
   readonly nginx: Nginx | undefined;
   readonly names: readonly string[];
 }
 
-type Times = Record<'straight' | 'cold' | 'warm' | 'nginx' | 'straightFar' | 'coldFar', number[]>;
+type Times = Record<
+  'straight' | 'cold' | 'warm' | 'nginx' | 'straightFar' | 'coldFar' | 'straightAfter' | 'coldAfter',
+  number[]
+>;
 
 /** The first of many rounds is not counted: it warms Python's files, the upstream and the disk's pages. */
 async function rounds(quick: boolean, ground: Ground): Promise<Times> {
   const { folder, install, upstream, far, nginx, names } = ground;
-  const times: Times = { straight: [], cold: [], warm: [], nginx: [], straightFar: [], coldFar: [] };
+  const times: Times = {
+    straight: [],
+    cold: [],
+    warm: [],
+    nginx: [],
+    straightFar: [],
+    coldFar: [],
+    straightAfter: [],
+    coldAfter: [],
+  };
   for (let round = 0; round < (quick ? 1 : 6); round++) {
     const start = (kind: string, { url }: FakePypiProcess) =>
       startNode({
@@ -108,6 +140,13 @@ async function rounds(quick: boolean, ground: Ground): Promise<Times> {
       await using node = await start('far', far);
       coldFar = await install(node.index);
     }
+    let halves: { straight: number; cold: number } | undefined;
+    if (!quick) {
+      const straight = await install(upstream.url, 'after');
+      await using node = await start('after', upstream);
+      await install(node.index, 'before');
+      halves = { straight, cold: await install(node.index, 'after') };
+    }
     const straight = await install(upstream.url);
     await using node = await start('node', upstream);
     const cold = await install(node.index);
@@ -120,6 +159,10 @@ async function rounds(quick: boolean, ground: Ground): Promise<Times> {
     times.warm.push(warm);
     times.straightFar.push(straightFar);
     if (coldFar !== undefined) times.coldFar.push(coldFar);
+    if (halves !== undefined) {
+      times.straightAfter.push(halves.straight);
+      times.coldAfter.push(halves.cold);
+    }
     if (fromNginx !== undefined) times.nginx.push(fromNginx);
   }
   return times;

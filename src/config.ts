@@ -105,11 +105,13 @@ function freeze(given: ReadonlyMap<SettingName, Given>, sources: ConfigSources):
       ? fallback
       : (settings[name].read(found) as ReturnType<(typeof settings)[N]['read']>);
   };
+  // Of others' variables; set to nothing they are not set, as for curl and pip.
+  const usual = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined;
   const upstream = value('upstream', new URL('https://pypi.org/simple/'));
   const credentials =
     upstream.username === ''
       ? undefined
-      : { user: decodeURIComponent(upstream.username), password: decodeURIComponent(upstream.password) };
+      : { user: unescaped(upstream.username), password: unescaped(upstream.password) };
   upstream.username = '';
   upstream.password = '';
   const privateNames = value('private', []);
@@ -139,16 +141,19 @@ function freeze(given: ReadonlyMap<SettingName, Given>, sources: ConfigSources):
     allowHosts: value('allow-host', []),
     private: privateNames,
     logLevel: value('log-level', 'info'),
-    proxy: {
-      https: env['HTTPS_PROXY'] ?? env['https_proxy'],
-      http: env['HTTP_PROXY'] ?? env['http_proxy'],
-      no: env['NO_PROXY'] ?? env['no_proxy'],
-    },
+    proxy: { https: usual('HTTPS_PROXY'), http: usual('HTTP_PROXY'), no: usual('NO_PROXY') },
     // Node reads NODE_EXTRA_CA_CERTS itself; SSL_CERT_FILE is what pip's and curl's users set.
-    caFiles: [env['SSL_CERT_FILE'], env['NODE_EXTRA_CA_CERTS']].filter(
-      (path): path is string => path !== undefined && path !== '',
-    ),
+    caFiles: [usual('SSL_CERT_FILE'), usual('NODE_EXTRA_CA_CERTS')].filter((path) => path !== undefined),
   });
+}
+
+/** A per cent sign that escapes nothing stands for itself. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** What needs a password is never public, whatever is said. */

@@ -59,7 +59,7 @@ import {
   type ReplaceableFile,
 } from './store/replaceable-file.ts';
 import type { Catalog } from './store/catalog.ts';
-import { systemClock, systemRandomness } from './system-clock.ts';
+import { holdProcess, systemClock, systemRandomness } from './system-clock.ts';
 import { monitorProcess, type ProcessMonitor } from './system-process.ts';
 import { createOfflineUpstream } from './upstream/offline-upstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -113,7 +113,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   const facts = createFactEmitter();
   overrides.onFacts?.(facts);
   const monitor = stack.use(overrides.monitor ?? monitorProcess());
-
+  if (!serve && overrides.clock === undefined) stack.use(holdProcess());
   const policy = await openPolicy(config, overrides);
   const index = policy !== undefined || overrides.publish !== undefined;
   const start = (before: readonly string[]): NetworkThread =>
@@ -133,8 +133,9 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
   const network = stack.use(await openNetwork(thread, overrides, { clock, shelf, facts }));
   stack.use(announce({ facts, network }));
 
+  const ask = network.peerId === '' ? 'none' : config.ask; // Without a network nobody is waited for.
   const { openFile, fileSize } = stack.use(
-    createFileOpener({ store, upstream, network, clock, randomness, facts, ask: config.ask, offline }),
+    createFileOpener({ store, upstream, network, clock, randomness, facts, ask, offline }),
   );
   const inMemory = overrides.catalog !== undefined;
   const ground = { clock, randomness, facts, store, catalog, network, isPrivate, version, inMemory };
@@ -196,7 +197,6 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
     provenance: createProvenance({ project: pages.project, upstream, clock }, { offline }),
     projectJson: createProjectJson({ project: pages.project }),
   };
-
   const reporter = createStatusReporter({
     clock,
     facts,
@@ -215,7 +215,7 @@ export async function createNode(config: Config, overrides: NodeOverrides = {}):
     await network.refreshStatus?.();
     return status();
   };
-  const owned = { mirror, store, catalog, clock };
+  const owned = { mirror, store, catalog, clock, upstream };
   const administration: Administration = {
     status: freshStatus,
     warm: (wanted, options) => warm(owned, wanted, options),

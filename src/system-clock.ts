@@ -21,6 +21,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** Keeps this process alive until it is disposed of. Timers of the clock do not, and a node that serves nobody may have nothing else. */
+export function holdProcess(): Disposable {
+  const timer = setInterval(() => undefined, LONGEST);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
 export const systemRandomness: Randomness = {
   bytes: (length) => new Uint8Array(randomBytes(length)),
   float: () => randomBytes(4).readUInt32BE(0) / 2 ** 32,

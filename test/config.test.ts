@@ -159,6 +159,22 @@ test('proxies and authorities come from the usual variables', () => {
   assert.deepEqual(config.caFiles, ['/ca.pem']);
 });
 
+test('a variable that is set to nothing is not set', () => {
+  const env = { HTTPS_PROXY: '', https_proxy: 'http://p:1', HTTP_PROXY: '', NO_PROXY: '', SSL_CERT_FILE: '' };
+  const config = loadConfig(sources({ env }));
+  assert.deepEqual(config.proxy, { https: 'http://p:1', http: undefined, no: undefined });
+  assert.deepEqual(config.caFiles, []);
+});
+
+test('a per cent sign in a password that escapes nothing stands for itself', () => {
+  const { upstreamCredentials } = loadConfig(
+    sources({ flags: { upstream: 'https://anna:50%off%40@pypi.test/simple/' } }),
+  );
+  assert.deepEqual(upstreamCredentials, { user: 'anna', password: '50%off%40' });
+  const escaped = loadConfig(sources({ flags: { upstream: 'https://anna:p%40ss@pypi.test/simple/' } }));
+  assert.equal(escaped.upstreamCredentials?.password, 'p@ss');
+});
+
 test('quorum is a mode; the policy is in the data folder unless another is named', () => {
   const usual = loadConfig(sources({ flags: { mode: 'quorum' } }));
   assert.deepEqual(

@@ -11,7 +11,21 @@ import { printJson, printLine, printNote } from './output.ts';
 /** What clients read. Poetry has no variable for its index: `poetry source add --priority=primary fondue URL`. */
 function clientVariables(gateway: string): Record<string, string> {
   const index = `${gateway}/simple/`;
-  return { PIP_INDEX_URL: index, UV_DEFAULT_INDEX: index, PDM_PYPI_URL: index };
+  return { PIP_INDEX_URL: index, UV_DEFAULT_INDEX: index, PDM_PYPI_URL: index, ...pastProxies(gateway) };
+}
+
+/** Where a proxy is set, clients would ask it for the gateway's address too, which only this machine knows. */
+function pastProxies(gateway: string): Record<string, string> {
+  const { env } = process;
+  if (!['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].some((name) => env[name])) return {};
+  const known = (env['no_proxy'] || env['NO_PROXY'] || '').split(',').map((host) => host.trim());
+  const hosts = new Set([
+    ...known.filter((host) => host !== ''),
+    new URL(gateway).hostname.replaceAll(/[[\]]/g, ''),
+  ]);
+  const value = hosts.has('*') ? '*' : [...hosts].join(',');
+  // requests reads the first, reqwest (uv) the second.
+  return { no_proxy: value, NO_PROXY: value };
 }
 
 const shells = {

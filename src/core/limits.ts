@@ -214,8 +214,9 @@ export const limits = {
     laggard: 5 * second,
     attemptsTold: 8,
     warmParallel: 4,
-    /** How long a file that is fetched ahead may bring nothing. */
+    /** How long a file that is fetched ahead may bring nothing; while the upstream cannot be reached peers alone have this long. */
     aheadWait: minute,
+    aheadWaitPeers: 12 * second,
   },
   /** Peers without a good record (design/network, "Blame"). */
   strangers: {
@@ -246,6 +247,9 @@ export const limits = {
     bulkStreams: 8,
     haveRate: 256,
     haveBurst: 2048,
+    /** BUSY and ERROR to a peer: beyond these it waits for them. */
+    refusalRate: 64,
+    refusalBurst: 1024,
     /** 1 MiB chunk hashes: how often a peer may have them read, how many are remembered, and computed for one request. */
     leavesRate: 1,
     leavesBurst: 4,

@@ -4,13 +4,16 @@ import { UnavailableError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Priority } from '../network/peer-network.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { CallOptions, FileRef, Mirror, OpenedFile } from './mirror.ts';
-import { waitFor } from './wait-for.ts';
+import { ownerPatience } from './owner-patience.ts';
+import { OUT_OF_TIME, waitFor } from './wait-for.ts';
 
 export interface FetchAheadDeps {
   readonly mirror: Pick<Mirror, 'openFile'>;
   readonly store: Pick<BlobStore, 'stat'>;
   readonly clock: Clock;
+  readonly upstream: Pick<Upstream, 'status'>;
 }
 
 export type FetchedAhead =
@@ -26,17 +29,19 @@ export async function fetchAhead(
 ): Promise<FetchedAhead> {
   const { mirror, store, clock } = deps;
   const { digest, filename } = ref;
+  let late = false;
   if (digest === undefined)
     return { kind: 'failure', reason: `${filename}: without a sha256 it is never kept` };
   try {
-    const answer = await mirror.openFile(ref, { ...options, wait: limits.fetch.aheadWait });
+    const answer = await mirror.openFile(ref, { ...options, wait: ownerPatience(deps.upstream) });
     if (answer.kind === 'absent')
       return { kind: 'failure', reason: `${filename}: the upstream does not have it` };
     if (answer.kind === 'unknown') return { kind: 'failure', reason: `${filename}: ${answer.reason}` };
     await using file = answer.file;
     await waitForEnd(file, ref.size ?? (await file.knownSize(options)), options);
     // It is verified; whether it is kept shows when it is durable, or cannot be.
-    if (file.landed !== undefined) await waitFor(clock, file.landed, COMMIT_TIME, options.signal);
+    if (file.landed !== undefined)
+      late = (await waitFor(clock, file.landed, COMMIT_TIME, options.signal)) === OUT_OF_TIME;
   } catch (error) {
     options.signal?.throwIfAborted();
     return {
@@ -46,10 +51,10 @@ export async function fetchAhead(
   }
   const stat = store.stat(digest);
   if (stat !== undefined) return { kind: 'held', bytes: stat.size };
-  return {
-    kind: 'failure',
-    reason: `${filename}: there is no room to keep it; raise --quota or free the disk`,
-  };
+  const why = late
+    ? `the disk did not make it durable within ${COMMIT_TIME / 60_000} minutes`
+    : 'there is no room to keep it; raise --quota or free the disk';
+  return { kind: 'failure', reason: `${filename}: ${why}` };
 }
 
 /** The last byte is let out when all is verified; of an unknown size all is read. */

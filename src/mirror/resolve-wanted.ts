@@ -1,15 +1,17 @@
 /** From what an owner names to files: by digest, or all files of a release, by the project's page. */
 import { parseDistributionFilename } from '../core/distribution-filename.ts';
-import { limits } from '../core/limits.ts';
 import type { ProjectFile, ProjectPage } from '../core/project-page.ts';
 import { compareVersions, isPinned, isPrerelease, parseVersion, type Version } from '../core/version.ts';
 import type { WantedFile } from '../core/wanted-file.ts';
 import type { Catalog } from '../store/catalog.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { CallOptions, FileRef, Mirror } from './mirror.ts';
+import { ownerPatience } from './owner-patience.ts';
 
 export interface ResolveDeps {
   readonly mirror: Pick<Mirror, 'project' | 'findFile'>;
   readonly catalog: Pick<Catalog, 'fileOrigin'>;
+  readonly upstream: Pick<Upstream, 'status'>;
 }
 
 /** A file that can be fetched, or why there is none. */
@@ -23,7 +25,7 @@ export async function resolveWanted(
   wanted: WantedFile,
   options: CallOptions = {},
 ): Promise<Resolved[]> {
-  const patience = { ...options, wait: limits.gateway.waitPdm };
+  const patience = { ...options, wait: ownerPatience(deps.upstream) };
   if (wanted.kind === 'release') return resolveRelease(deps, wanted, options);
   const { digest } = wanted;
   const filename =
@@ -37,7 +39,7 @@ export async function resolveWanted(
 }
 
 async function resolveRelease(deps: ResolveDeps, wanted: Release, options: CallOptions): Promise<Resolved[]> {
-  const patience = { ...options, wait: limits.gateway.waitPdm };
+  const patience = { ...options, wait: ownerPatience(deps.upstream) };
   const { project, version, digests } = wanted;
   const label = version === undefined ? project : `${project}==${version}`;
   const answer = await deps.mirror.project(project, patience);

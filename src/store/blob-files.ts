@@ -170,8 +170,7 @@ export class BlobFiles {
     const done = removals.map(({ digest, turn }) =>
       this.queue.run(digest, async () => {
         await turn.promise;
-        // Whatever closing says: one that failed here would keep all behind it from their turn.
-        await this.#handles.detach(digest, { condemned: false }).catch(() => undefined);
+        await this.#handles.detach(digest, { condemned: false });
         await this.#erase(digest);
       }),
     );

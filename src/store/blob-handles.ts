@@ -53,7 +53,7 @@ export class BlobHandles {
     if (--shared.references > 0) return;
     if (shared.detached) {
       this.#strays--;
-      await shared.file.close();
+      await closed(shared.file);
       return;
     }
     this.#idle.add(shared);
@@ -68,7 +68,7 @@ export class BlobHandles {
     shared.detached = true;
     shared.condemned = options.condemned;
     if (!this.#idle.delete(shared)) this.#strays++;
-    else await shared.file.close();
+    else await closed(shared.file);
   }
 
   /** Readers may finish; their files are closed with the last of them. */
@@ -96,10 +96,15 @@ export class BlobHandles {
       if (closing.length >= count) break;
       this.#idle.delete(shared);
       this.#shared.delete(shared.digest);
-      closing.push(shared.file.close());
+      closing.push(closed(shared.file));
     }
     await Promise.all(closing);
   }
+}
+
+/** Nothing was written: that it cannot be closed (a failing disk) concerns nobody, least of all who opens another. */
+function closed(file: FileHandle): Promise<void> {
+  return file.close().catch(() => undefined);
 }
 
 function tooMany(digest: Digest, cause?: unknown): UnavailableError {

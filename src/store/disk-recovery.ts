@@ -70,7 +70,7 @@ async function statOf(fileSystem: FileSystem, path: string): Promise<Stats | und
   try {
     return await fileSystem.stat(path);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
+    if (hasCode(error, 'ENOENT', 'ELOOP')) return undefined;
     throw error;
   }
 }

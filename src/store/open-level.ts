@@ -26,7 +26,11 @@ function judge(error: unknown): { failure: Failure; message: string } {
   const cause = (error as Error).cause ?? error;
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === 'LEVEL_LOCKED') return { failure: 'locked', message };
-  if (/Permission denied|Read-only|No space left|Too many open files|not permitted/i.test(message)) {
+  if (
+    /Permission denied|Read-only|No space left|quota exceeded|Too many open files|not permitted/i.test(
+      message,
+    )
+  ) {
     return { failure: 'refused', message };
   }
   return { failure: 'damaged', message };

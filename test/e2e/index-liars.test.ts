@@ -262,4 +262,38 @@ describe('publishers that are wrong, and a follower of two of three', () => {
       'a restart does not forget',
     );
   });
+
+  it('is all that a newcomer needs: with publishers and upstream gone it learns maps, pages, files and the proof from it', async () => {
+    const shown = await look(node.ready.gateway, 'fonduta');
+    const newcomer = stack.use(
+      await startNode({
+        upstream: pypi.url,
+        // prettier-ignore
+        args: ['--no-mdns', '--mode', 'offline', '--policy', join(folder, 'policy'), '--bootstrap', node.ready.multiaddrs[0] ?? ''],
+      }),
+    );
+    const page = await eventually('the page', async () => {
+      const seen = await look(newcomer.ready.gateway, 'fonduta');
+      return seen.status === 200 && seen;
+    });
+    assert.deepEqual([page.hashes, page.serial], [shown.hashes, shown.serial]);
+    assert.ok(
+      page.age >= shown.age,
+      `${page.age} s is younger than the ${shown.age} s of who it learned from`,
+    );
+    assert.deepEqual(await file(newcomer.ready.gateway), whole);
+    const quarantined = await look(newcomer.ready.gateway, 'suspect');
+    assert.deepEqual([quarantined.status, quarantined.hashes], [200, []]);
+    assert.equal((await look(newcomer.ready.gateway, 'never-was')).status, 404);
+    const { misconduct } = await eventually('the proof', async () => {
+      const status = await indexStatus(newcomer);
+      return status.misconduct.length > 0 && status;
+    });
+    assert.deepEqual(
+      misconduct.map(({ origin }) => origin),
+      ['three.example'],
+    );
+    const { fetched } = await newcomer.status();
+    assert.equal(fetched.bytes.upstream, 0);
+  });
 });

@@ -12,6 +12,7 @@ import { collect, pin, unpin } from '../../src/mirror/retain.ts';
 import { verifyStore } from '../../src/mirror/verify-store.ts';
 import { warm } from '../../src/mirror/warm.ts';
 import { createMemoryCatalog } from '../../src/store/memory-catalog.ts';
+import type { UpstreamStatus } from '../../src/upstream/upstream.ts';
 import { createFileNode, digestOf, refOf, someBytes } from './file-node.ts';
 
 const foo = parseProjectName('foo');
@@ -59,7 +60,9 @@ function setUp(
   };
   const catalog = createMemoryCatalog();
   const { store, clock } = node;
-  const deps = { mirror, catalog, store, clock };
+  const state = { upstream: 'ok' as UpstreamStatus['state'] };
+  const upstream = { status: () => ({ ...node.upstream.status(), state: state.upstream }) };
+  const deps = { mirror, catalog, store, clock, upstream };
   const administration: Omit<Administration, 'status'> = {
     warm: (wanted, options) => warm(deps, wanted, options),
     pin: (wanted, options) => pin(deps, wanted, options),
@@ -67,7 +70,7 @@ function setUp(
     collect: (bytes) => collect(deps, bytes),
     verify: (options) => verifyStore(deps, options),
   };
-  return { node, administration, store, catalog, broken };
+  return { node, administration, store, catalog, broken, state };
 }
 
 const release = (version?: string, digests: Digest[] = []): WantedFile => ({
@@ -170,21 +173,43 @@ test('a pin holds at once, also for what cannot be fetched now', async () => {
   assert.deepEqual(await administration.collect(0), { files: 1, bytes: 50_001, failures: [] });
 });
 
-test('a file that a slow disk takes a minute to make durable is warmed, and not said to have no room', async () => {
-  const { node, administration, store } = setUp({ 'foo-1.0.tar.gz': wheel(2) });
-  const open = store.openPartial.bind(store);
-  store.openPartial = async (...given) => {
-    const partial = await open(...given);
-    const commit = partial.commit.bind(partial);
-    partial.commit = async (how) => {
-      await sleep(node.clock, 60_000);
-      return commit(how);
-    };
-    return partial;
-  };
-  const outcome = await node.until(administration.warm([release('1.0')]));
-  assert.deepEqual(outcome, { files: 1, bytes: 50_002, failures: [] });
+test('a file that nobody gives is waited for a minute, and 12 s while the upstream is known to be down', async () => {
+  for (const [upstream, most] of [
+    ['ok', 60],
+    ['unreachable', 12],
+  ] as const) {
+    const { node, administration, state } = setUp({ 'foo-1.0-py3-none-any.whl': wheel(1) });
+    state.upstream = upstream;
+    node.upstream.file = () => Promise.withResolvers<never>().promise;
+    const begun = node.clock.monotonic();
+    const { failures } = await node.until(administration.warm([release('1.0')]));
+    assert.equal(failures.length, 1);
+    const seconds = (node.clock.monotonic() - begun) / 1000;
+    assert.ok(seconds > most - 1 && seconds < most + 2, `${upstream}: ${seconds} s`);
+  }
 });
+
+for (const [minutes, failures] of [
+  [1, []],
+  [11, ['foo-1.0.tar.gz: the disk did not make it durable within 10 minutes']],
+] as const) {
+  test(`a file that a slow disk takes ${minutes} min to make durable is not said to have no room`, async () => {
+    const { node, administration, store } = setUp({ 'foo-1.0.tar.gz': wheel(2) });
+    const open = store.openPartial.bind(store);
+    store.openPartial = async (...given) => {
+      const partial = await open(...given);
+      const commit = partial.commit.bind(partial);
+      partial.commit = async (how) => {
+        await sleep(node.clock, minutes * 60_000);
+        return commit(how);
+      };
+      return partial;
+    };
+    const outcome = await node.until(administration.warm([release('1.0')]));
+    const [files, bytes] = failures.length > 0 ? [0, 0] : [1, 50_002];
+    assert.deepEqual(outcome, { files, bytes, failures });
+  });
+}
 
 test('verify finds what has changed, and what is pinned but missing, and fetches both anew', async () => {
   const { node, administration, store, catalog } = setUp({

@@ -100,7 +100,7 @@ test('a quota that is too small passes the file through', async () => {
   assert.equal(store.totals().blobs + store.totals().partials, 0);
 });
 
-for (const code of ['ENOSPC', 'EROFS', 'EIO']) {
+for (const code of ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EACCES', 'EPERM']) {
   test(`a disk that says ${code} in the middle passes the file through`, async () => {
     await using folder = await temporaryFolder();
     const faults = createFaultyFileSystem();

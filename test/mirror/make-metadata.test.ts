@@ -306,21 +306,25 @@ test('a store that cannot keep metadata does not keep it from the client', async
   assert.equal((await node.metadata(ref)).kind, 'metadata');
 });
 
-test('on a full disk metadata without a promised hash is served all the same, and stays the same', async () => {
-  const node = createWheelNode();
-  node.files.set(ref.url, wheel);
-  const full = () => Promise.reject(new StorageFullError('the disk is full'));
-  node.catalog.putWheelMetadata = full;
-  node.catalog.putDocument = full;
-  node.store.openPartial = full;
-  const first = await node.metadata(silent);
-  assert.equal(first.kind === 'metadata' && first.digest, HASH.sha256);
-  // Its end reads differently now: nothing on disk says so, and yet it is not served.
-  node.files.set(ref.url, wheelWith(OTHER));
-  await turn();
-  const { value } = await timed(node.clock, node.metadata(silent));
-  assert.equal(value.kind, 'unknown');
-});
+test(
+  'on a full disk metadata without a promised hash is served all the same, and stays the same',
+  { timeout: 10_000 },
+  async () => {
+    const node = createWheelNode();
+    node.files.set(ref.url, wheel);
+    const full = () => Promise.reject(new StorageFullError('the disk is full'));
+    node.catalog.putWheelMetadata = full;
+    node.catalog.putDocument = full;
+    node.store.openPartial = full;
+    const first = await node.metadata(silent);
+    assert.equal(first.kind === 'metadata' && first.digest, HASH.sha256);
+    // Its end reads differently now: nothing on disk says so, and yet it is not served.
+    node.files.set(ref.url, wheelWith(OTHER));
+    await turn();
+    const { value } = await timed(node.clock, node.metadata(silent));
+    assert.equal(value.kind, 'unknown');
+  },
+);
 
 test('on a full disk a wheel that is proven to hold no metadata is absent', async () => {
   const node = createWheelNode();
@@ -330,6 +334,15 @@ test('on a full disk a wheel that is proven to hold no metadata is absent', asyn
   node.catalog.putWheelMetadata = full;
   node.catalog.putDocument = full;
   assert.equal((await timed(node.clock, node.metadata(refTo(bare, undefined)))).value.kind, 'absent');
+});
+
+test('what the page gives a hash for is served from disk though the catalog cannot be read', async () => {
+  const node = createWheelNode();
+  await putBlob(node.store, METADATA);
+  node.catalog.wheelMetadata = () => Promise.reject(new Error('EIO'));
+  const answer = await node.metadata(ref);
+  assert.equal(answer.kind === 'metadata' && answer.source, 'disk');
+  assert.deepEqual(node.asked, []);
 });
 
 test('a comparison that fails is told and rejects nothing', async () => {

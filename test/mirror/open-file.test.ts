@@ -103,6 +103,24 @@ test('a flight that takes long to begin goes on for a client that came while it 
   same((await node.get(refOf(whole), { wait: 25_000 })).bytes, whole);
 });
 
+test('a partial that cannot be closed keeps nobody from the next flight', async () => {
+  await using node = createFileNode({ script: { absent: true } });
+  const open = node.store.openPartial.bind(node.store);
+  node.store.openPartial = async (...given) => {
+    const partial = await open(...given);
+    const close = partial[Symbol.asyncDispose].bind(partial);
+    partial[Symbol.asyncDispose] = async () => {
+      await close();
+      throw new Error('EIO');
+    };
+    return partial;
+  };
+  assert.equal((await node.get(refOf(whole))).answer.kind, 'absent');
+  node.store.openPartial = open;
+  node.upstream.script = { bytes: whole };
+  same((await node.get(refOf(whole))).bytes, whole);
+});
+
 test('closing keeps what arrived, and a new node goes on from there', async () => {
   const clockNode = createFileNode({ script: { bytes: whole, stallAt: 200 * KiB } });
   void clockNode.openFile(refOf(whole)).catch(() => undefined);

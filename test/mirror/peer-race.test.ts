@@ -420,6 +420,24 @@ test('a file found private is asked of no peer any more, also when nobody else g
   for (const got of [reading, again]) same((await node.until(got)).bytes, whole);
 });
 
+test('a file found private waits for no peer that said BUSY', async () => {
+  await using node = createFileNode({ script: { absent: true } });
+  const peer = node.peer('busy', whole, { behaviour: { busy: 30_000 } });
+  const got: string[] = [];
+  const read = async (given: Parameters<typeof refOf>[1]): Promise<void> => {
+    const { answer } = await readAll(node, node.clock, refOf(whole, given), { wait: 25_000 });
+    got.push(answer.kind);
+  };
+  const reading = [read({})];
+  await node.clock.advance(2000);
+  assert.ok(peer.asked.some(({ kind }) => kind === 'get'));
+  assert.deepEqual(got, [], 'it may have room in half a minute');
+  reading.push(read({ private: true }));
+  await node.clock.advance(2000);
+  assert.deepEqual(got, ['absent', 'absent']);
+  await Promise.all(reading);
+});
+
 test('ask none asks nobody; ask lan asks for no provider records and takes from LAN peers only', async () => {
   await using none = createFileNode({ offline: true, ask: 'none' });
   const silent = none.peer('peer', whole);

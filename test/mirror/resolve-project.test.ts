@@ -663,7 +663,7 @@ test('a catalog that cannot be written costs nothing but the memory of it', asyn
   assert.ok(node.seen.some(({ name }) => name === 'storage:full'));
 });
 
-test('a catalog that cannot be read costs what it knows, not the page', async () => {
+test('a catalog that cannot be read costs what it knows, not the page', { timeout: 10_000 }, async () => {
   const node = createPageNode();
   const broken = () => Promise.reject(new Error('EIO'));
   Object.assign(node.catalog, { page: broken, document: broken });

@@ -174,6 +174,44 @@ describe('a peer that serves us', () => {
     );
   });
 
+  it(
+    'sends byte by byte while we pause: cut off before a window of them fills the memory',
+    { timeout: 30_000 },
+    async () => {
+      const frame65k = data(someBytes(65_503));
+      let sending: Stream | undefined;
+      await withPeer(
+        (_, stream) => {
+          sending = stream;
+          // What makes us pause, and the head of a frame that comes in crumbs.
+          stream.send(
+            Buffer.concat([
+              ok(2 << 20),
+              ...Array.from({ length: 17 }, () => frame65k),
+              frame65k.subarray(0, 4),
+            ]),
+          );
+        },
+        async (client, peerId, clock) => {
+          const answer = await client.service.range(peerId, { digest, offset: 0 });
+          const paused = (): Stream | undefined =>
+            client.libp2p
+              .getConnections()
+              .flatMap(({ streams }) => streams)
+              .find(({ readStatus, protocol }) => protocol === BLOB_PROTOCOL && readStatus === 'paused');
+          while (!paused()) await new Promise((resolve) => setImmediate(resolve));
+          const stream = paused();
+          assert.ok(stream && sending);
+          for (let sent = 0; sent < 6000; sent++) sending.send(new Uint8Array(1));
+          while (stream.readBufferLength < 6000) await new Promise((resolve) => setImmediate(resolve));
+          await clock.advance(1000);
+          assert.equal(stream.status, 'aborted');
+          await assert.rejects(bytesOf(answer.body), peerFailure('protocol'));
+        },
+      );
+    },
+  );
+
   it('never answers at all: given up after 20 s', async () => {
     const arrived = Promise.withResolvers<void>();
     await withPeer(

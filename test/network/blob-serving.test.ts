@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Digest } from '../../src/core/digest.ts';
 import { limits } from '../../src/core/limits.ts';
+import { encodeAnswer, errorCode } from '../../src/network/blob-protocol/answers.ts';
 import { encodeRequest, type BlobRequest } from '../../src/network/blob-protocol/requests.ts';
 import { bytesOf, peerFailure } from '../contracts/peer-network.ts';
 import {
@@ -389,6 +390,42 @@ describe('a peer that is served', () => {
       assert.equal(await answer(), 0x91);
       await clock.advance(second);
       assert.equal(await answer(), 0x84);
+    });
+  });
+
+  it('waits for refusals when it asks for them on and on: 1,024 at once, then 64 a second, on whatever stream', async () => {
+    await withPeer({}, async (server, peer, clock) => {
+      const digest = server.shelf.put(someBytes(1000));
+      const { refusalBurst, refusalRate } = limits.blob;
+      const unknown = Buffer.from([0x7f, 0, 0, 0]);
+      const refusal = encodeAnswer({
+        kind: 'error',
+        code: errorCode.unknownRequest,
+        text: 'unknown request 127',
+      });
+      let got = 0;
+      const ask = async (count: number): Promise<void> => {
+        const stream = await rawStream(peer, server.libp2p);
+        stream.addEventListener('message', ({ data }) => (got += data.byteLength / refusal.length));
+        stream.send(Buffer.concat(Array.from({ length: count }, () => unknown)));
+      };
+      await ask(2000);
+      await eventually('the burst', () => got >= refusalBurst);
+      await ask(100);
+      const other = await createBareNode();
+      try {
+        const stream = await rawStream(other, server.libp2p);
+        stream.send(get(digest));
+        assert.equal((await receive(stream, 4))[0], 0x82, 'others are answered');
+      } finally {
+        await stopNow(other);
+      }
+      assert.equal(got, refusalBurst);
+      for (let seconds = 1; seconds <= 3; seconds++) {
+        await clock.advance(second);
+        await eventually('more', () => got >= refusalBurst + seconds * refusalRate - 2);
+        assert.ok(got <= refusalBurst + seconds * refusalRate, `${got} after ${seconds} s`);
+      }
     });
   });
 

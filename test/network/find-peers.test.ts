@@ -278,6 +278,7 @@ function finding(providers: Provider[], script: Record<string, Scripted & { dial
     /** Addresses where nobody is. */
     wrong: new Set<string>(),
     lookUps: 0,
+    judged: 0,
   };
   const finder = createProviderFinder({
     clock,
@@ -293,7 +294,7 @@ function finding(providers: Provider[], script: Record<string, Scripted & { dial
     isConnected: (peerId) => world.connected.has(peerId),
     isBanned: (peerId) => peerId === 'liar',
     isKnownGood: (peerId) => world.good.has(peerId),
-    accepts: (address) => !address.includes('/10.'),
+    accepts: (address) => ((world.judged += 1), !address.includes('/10.')),
     async dial({ peerId, addresses }, signal) {
       dials.push(peerId);
       dialled.push(addresses);
@@ -415,6 +416,14 @@ describe('finding providers', () => {
     const { find, dialled } = finding([{ peerId: 'p', addresses }]);
     assert.deepEqual(await find(), ['p']);
     assert.deepEqual(dialled, [addresses.slice(0, 8)]);
+  });
+
+  it('reads 64 addresses of a provider, however many one answer names', async () => {
+    const addresses = Array.from({ length: 5000 }, (_, i) => `/ip4/10.1.${i >> 8}.${i & 255}/tcp/8382`);
+    const { find, dials, world } = finding([{ peerId: 'p', addresses }]);
+    assert.deepEqual(await find(), []);
+    assert.deepEqual(dials, []);
+    assert.equal(world.judged, 64);
   });
 
   it('wakes a dead provider that connects to us', async () => {

@@ -391,10 +391,44 @@ describe('a peer that answers', () => {
     }
   });
 
+  it(
+    'cannot fill the memory of who is slow to take its answer, by single bytes',
+    { timeout: 30_000 },
+    async () => {
+      const part = Buffer.concat([head(indexFrame.data, 65_503), Buffer.alloc(65_503)]);
+      let sending: Stream | undefined;
+      await using node = await ours();
+      await using peer = await stranger((stream) => {
+        sending = stream;
+        stream.send(Buffer.concat([...Array.from({ length: 24 }, () => part), part.subarray(0, 4)]));
+      });
+      await connect(node.libp2p, peer.libp2p);
+      const body = node.client.request(peer.libp2p.peerId.toString(), ask)[Symbol.asyncIterator]();
+      await body.next();
+      const paused = (): Stream | undefined =>
+        node.libp2p
+          .getConnections()
+          .flatMap(({ streams }) => streams)
+          .find(({ readStatus }) => readStatus === 'paused');
+      await eventually('we pause', () => paused() !== undefined && sending !== undefined);
+      const stream = paused();
+      for (let sent = 0; sent < 6000; sent++) sending?.send(new Uint8Array(1));
+      await eventually('all came', () => stream?.readBufferLength === 6000);
+      await node.pass(1000);
+      assert.equal(stream?.status, 'aborted');
+      await assert.rejects(
+        async () => {
+          while (!(await body.next()).done);
+        },
+        failsWith('protocol', /6000 bytes came in 6000 pieces/),
+      );
+    },
+  );
+
   it('cannot write on the terminal of who reads why it refused', () => {
-    const content = encodeIndexError(4, '\u001b[2Jgone\u202e\r\nall good').subarray(4);
+    const content = encodeIndexError(4, '\u001b[2Jgone\u202e\r\nall \u2066good').subarray(4);
     const { message } = refusalOf('p', indexFrame.error, content);
-    assert.equal(message, 'p says error 4:  [2Jgone   all good');
+    assert.equal(message, 'p says error 4:  [2Jgone   all  good');
   });
 
   it('is read to the end of its answer and no further', async () => {

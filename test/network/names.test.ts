@@ -22,6 +22,33 @@ describe('names of strangers', () => {
     assert.ok(Array.isArray(await resolve(true, () => false)), 'a configured bootstrap may point anywhere');
   });
 
+  it('take one host of each family that they lead to, the first that may be dialled, and judge no other', async () => {
+    const found = [
+      ...Array.from({ length: 1000 }, (_, i) => ({ address: `11.1.${i >> 8}.${i & 255}`, family: 4 })),
+      { address: '2600::1', family: 6 },
+      { address: '2600::2', family: 6 },
+    ];
+    const mocked = mock.method(dns, 'lookup', ((
+      _name: string,
+      _options: unknown,
+      callback: (...answer: unknown[]) => void,
+    ) => callback(null, found)) as unknown as typeof dns.lookup);
+    syncBuiltinESMExports();
+    try {
+      const judged: string[] = [];
+      const tried = await resolve(false, (host) => {
+        judged.push(host);
+        return host !== '11.1.0.0';
+      });
+      assert.deepEqual(tried, [found[1], found[1000]]);
+      assert.deepEqual(judged, ['11.1.0.0', '11.1.0.1', '2600::1']);
+      assert.deepEqual(await resolve(true, () => false), found);
+    } finally {
+      mocked.mock.restore();
+      syncBuiltinESMExports();
+    }
+  });
+
   it('that are all one host are one dial in 10 s', async () => {
     const asked: string[] = [];
     const answer = ((name: string, _options: unknown, callback: (...found: unknown[]) => void) => {

@@ -236,6 +236,8 @@ test('names of digests that lead nowhere, or stand in the wrong folder, do not k
   await mkdir(wrong, { recursive: true });
   await writeFile(join(wrong, digest), bytes);
   await symlink('nowhere', join(wrong, `${basename(wrong)}${'a'.repeat(62)}`));
+  const loop = `${basename(wrong)}${'b'.repeat(62)}`;
+  await symlink(loop, join(wrong, loop));
   await using opened = await openStoreIn(folder.path);
   assert.equal(opened.store.totals().blobs, 0);
   assert.equal(await readBlob(opened.store, await putBlob(opened.store, bytes)).then((b) => b?.length), 100);

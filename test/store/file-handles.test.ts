@@ -73,6 +73,26 @@ test('no more files are open for readers than the limit says', async () => {
   assert.equal(faults.openFiles, 0);
 });
 
+test('an idle file that cannot be closed concerns nobody who opens another', async () => {
+  const handles = new BlobHandles({
+    ...realFileSystem,
+    async open(...given) {
+      const handle = await realFileSystem.open(...given);
+      const close = handle.close.bind(handle);
+      handle.close = async () => {
+        await close();
+        throw systemError('EIO');
+      };
+      return handle;
+    },
+  });
+  for (let i = 0; i <= limits.store.idleFiles; i++)
+    await handles.release(await handles.acquire(digestOf(Buffer.from(String(i))), '/dev/null'));
+  assert.equal(handles.open, limits.store.idleFiles);
+  await handles.close();
+  assert.equal(handles.open, 0);
+});
+
 test('when the process is out of files, idle ones make room, and without any the request is told to come back', async () => {
   await using folder = await temporaryFolder();
   const faults = createFaultyFileSystem();
@@ -123,6 +143,12 @@ test(
       const digest = await putBlob(opened.store, bytes);
       assert.deepEqual(await readBlob(opened.store, digest), bytes);
     }
+    // Nor the last reader, nor the store, from being done with it.
+    const reader = await opened.store.open(digestOf(contents[0] as Buffer));
+    await opened.store.delete(digestOf(contents[0] as Buffer));
+    failing = true;
+    await reader?.[Symbol.asyncDispose]();
+    await opened.store[Symbol.asyncDispose]();
   },
 );
 

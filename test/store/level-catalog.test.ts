@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
+import { Level } from 'level';
 import type { Digest } from '../../src/core/digest.ts';
 import { ConfigurationError } from '../../src/core/errors.ts';
 import { createFactEmitter, type FactEmitter } from '../../src/core/facts.ts';
@@ -235,6 +236,34 @@ test('a database that cannot be opened is kept aside, and what can be read of it
   const aside = (await readdir(folder.path)).filter((name) => name.includes('.damaged-'));
   assert.deepEqual(aside, ['catalog.damaged-20270101T000000000Z'], 'only the last damaged one is kept');
 });
+
+for (const why of ['Disk quota exceeded', 'No space left on device', 'Too many open files']) {
+  test(`a database that cannot be opened now (${why}) is no damaged one: it stays where it is`, async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, 'catalog');
+    {
+      await using opened = await openIn(path);
+      await opened.catalog.putPage(flask, keptPage(7));
+    }
+    const cause = Object.assign(new Error(`IO error: ${path}/000005.log: ${why}`), {
+      code: 'LEVEL_IO_ERROR',
+    });
+    const refused = mock.method(Level.prototype, 'open', () =>
+      Promise.reject(new Error('Database failed to open', { cause })),
+    );
+    try {
+      await assert.rejects(
+        openIn(path),
+        (error) => error instanceof ConfigurationError && error.message.includes(why),
+      );
+    } finally {
+      refused.mock.restore();
+    }
+    assert.deepEqual(await readdir(folder.path), ['catalog']);
+    await using opened = await openIn(path);
+    assert.equal((await opened.catalog.page(flask))?.observedAt, 7);
+  });
+}
 
 test('a database that lost its CURRENT file is mended, not emptied', async () => {
   await using folder = await temporaryFolder();

@@ -1,6 +1,6 @@
 /** The database when LevelDB itself must be opened anew. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { StorageFullError } from '../../src/core/errors.ts';
 import { createFactEmitter } from '../../src/core/facts.ts';
 import { openRawLevel, tables, wrapLevel } from '../../src/store/level-database.ts';
@@ -26,7 +26,9 @@ test('a database that could not be opened anew is read and written again as soon
   await assert.rejects(read(), StorageFullError);
 
   for (const name of ['batch', 'open']) Reflect.deleteProperty(raw, name);
-  assert.deepEqual(await Promise.all([read(), read()]), ['one', 'one']);
+  const opened = mock.method(raw, 'open');
+  assert.deepEqual(await Promise.all([read(), read(), read()]), ['one', 'one', 'one']);
+  assert.equal(opened.mock.callCount(), 1, 'once for all who wait');
   await put('four');
   assert.equal(await read(), 'four');
 });

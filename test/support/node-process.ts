@@ -57,7 +57,7 @@ export interface StatusObject {
       readonly digest: string | null;
     }[];
   };
-  readonly upstream: { readonly state: string; readonly requests: number };
+  readonly upstream: { readonly state: string; readonly lastError: string | null; readonly requests: number };
   readonly process: { readonly rssBytes: number };
 }
 

@@ -73,6 +73,12 @@ async function prepare(): Promise<string> {
   return folder;
 }
 
+/** Where a client is, for who runs it by other means than a project. */
+export async function clientProgram(client: ClientName): Promise<string> {
+  const folder = await clientFolder();
+  return client === 'pip23' ? join(folder, 'old/bin/pip') : join(folder, 'new/bin', client);
+}
+
 export interface Run {
   readonly exit: number;
   readonly output: string;

@@ -143,10 +143,13 @@ function blobSize(size: bigint): number {
   return Number(size);
 }
 
-/** A text that we show to people comes from a stranger: no control characters. */
+/** Controls, line ends, and what turns the direction of a text. */
+// oxlint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A text that we show to people comes from a stranger. */
 export function printable(bytes: Uint8Array): string {
-  // oxlint-disable-next-line no-control-regex
-  return new TextDecoder().decode(bytes).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/g, ' ');
+  return new TextDecoder().decode(bytes).replaceAll(UNPRINTABLE, ' ');
 }
 
 function clipUtf8(text: string, bytes: number): Uint8Array {

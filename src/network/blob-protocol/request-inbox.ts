@@ -27,7 +27,7 @@ export interface RequestInbox {
 
 const EMPTY = new Uint8Array(0);
 /** So much is kept while nothing waits. */
-const KEPT = 4096;
+const KEPT = 512;
 
 export function createRequestInbox(): RequestInbox {
   /** What waits is in [start, end). */

@@ -4,7 +4,7 @@
  * answered from the same place in the same way; whoever breaks the protocol or does not read is cut off.
  */
 import type { Stream } from '@libp2p/interface';
-import type { Clock } from '../../core/clock.ts';
+import { sleep, type Clock } from '../../core/clock.ts';
 import type { Digest } from '../../core/digest.ts';
 import { limits } from '../../core/limits.ts';
 import { encodeAnswer, errorCode, type BlobAnswer } from '../blob-protocol/answers.ts';
@@ -29,6 +29,7 @@ export interface AcceptorPeer {
   readonly mayRead: boolean;
   readonly haveTokens: TokenBucket;
   readonly leavesTokens: TokenBucket;
+  readonly refusalTokens: TokenBucket;
   /** Told of content bytes sent, BUSY said, protocol broken. */
   onSent(bytes: number): void;
   onBusy(): void;
@@ -133,6 +134,13 @@ export function acceptStream(
     }
   };
 
+  /** Four bytes ask for what we refuse, thousands of times a second: what is not answered waits, and that is bounded. */
+  const restrain = async (): Promise<void> => {
+    peer.refusalTokens.spend(1, clock.monotonic());
+    const wait = peer.refusalTokens.wait(0, clock.monotonic());
+    if (wait > 0) await sleep(clock, wait, closed.signal);
+  };
+
   const answerAll = async (): Promise<void> => {
     if (answering) return;
     answering = true;
@@ -143,6 +151,7 @@ export function acceptStream(
         options.active(clock.monotonic());
         const last = await answer(entry);
         if (last?.kind === 'busy') peer.onBusy();
+        if (last?.kind === 'busy' || last?.kind === 'error') await restrain();
         if (last) await writer.urgent(encodeAnswer(last));
         options.active(clock.monotonic());
       }

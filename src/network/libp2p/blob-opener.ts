@@ -45,7 +45,7 @@ export interface Opener {
     },
   ): Promise<BlobAnswer>;
   readonly incoming: Incoming;
-  /** Gives up an answer that brings nothing for `idle` ms. */
+  /** Gives up an answer that brings nothing for `idle` ms, or crumbs. */
   check(now: number, idle: number): void;
   onFree(listener: () => void): void;
   abort(reason: Error): void;
@@ -179,6 +179,7 @@ export function createOpener(deps: OpenerDeps, stream: Stream): Opener {
     },
     incoming,
     check(now, idle) {
+      inflow.check();
       if (exchange.idle || broken || inflow.silence(now) < idle) return;
       fail('deadline', `sent nothing for ${idle} ms`);
       stream.abort(new Error('no answer in time'));

@@ -40,6 +40,7 @@ export interface BlobServer extends Disposable {
 interface Buckets {
   readonly have: TokenBucket;
   readonly leaves: TokenBucket;
+  readonly refusals: TokenBucket;
 }
 
 /** The streams of one connection. */
@@ -72,10 +73,11 @@ export function createBlobServer(deps: BlobServerDeps): BlobServer {
   /** By peer, not by connection: reconnecting gives no new burst. */
   const bucketsOf = (peerId: string): Buckets => {
     const now = clock.monotonic();
-    const { haveRate, haveBurst, leavesRate, leavesBurst } = limits.blob;
+    const { haveRate, haveBurst, leavesRate, leavesBurst, refusalRate, refusalBurst } = limits.blob;
     const found = buckets.get(peerId) ?? {
       have: createTokenBucket({ rate: haveRate, burst: haveBurst, now }),
       leaves: createTokenBucket({ rate: leavesRate, burst: leavesBurst, now }),
+      refusals: createTokenBucket({ rate: refusalRate, burst: refusalBurst, now }),
     };
     buckets.delete(peerId);
     buckets.set(peerId, found);
@@ -83,7 +85,7 @@ export function createBlobServer(deps: BlobServerDeps): BlobServer {
     return found;
   };
   const peerOf = (peerId: string, connection: Connection): AcceptorPeer => {
-    const { have, leaves } = bucketsOf(peerId);
+    const { have, leaves, refusals } = bucketsOf(peerId);
     return {
       asker: (priority) => {
         const lan = deps.isLan(peerId);
@@ -96,6 +98,7 @@ export function createBlobServer(deps: BlobServerDeps): BlobServer {
       },
       haveTokens: have,
       leavesTokens: leaves,
+      refusalTokens: refusals,
       onSent: (bytes) => deps.onSent(peerId, bytes),
       onBusy: () => void busyAnswers++,
       onViolation: (violation) => deps.onViolation(peerId, violation),

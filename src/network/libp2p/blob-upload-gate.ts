@@ -15,12 +15,15 @@ export function createUploadGate(clock: Clock, rate: number): UploadGate {
   const bucket = createTokenBucket({ rate, burst, now: clock.monotonic() });
   const waiting = new Set<() => void>();
   let timer: Timer | undefined;
-  /** One at a time: who then sends and must wait again stands at the end. */
+  /**
+   * One at a time: who then sends and must wait again stands at the end. Who is next keeps its place while the one before pays its debt:
+   * woken for nothing it would stand behind that one again, for ever.
+   */
   const wake = (): void => {
-    const [first] = waiting;
+    const wait = bucket.wait(1, clock.monotonic());
+    const [first] = wait === 0 ? waiting : [];
     if (first) waiting.delete(first);
-    timer =
-      waiting.size > 0 ? clock.setTimer(wake, Math.max(1, bucket.wait(1, clock.monotonic()))) : undefined;
+    timer = waiting.size > 0 ? clock.setTimer(wake, Math.max(1, wait)) : undefined;
     first?.();
   };
   return {

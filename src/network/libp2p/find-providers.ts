@@ -85,8 +85,9 @@ export function createProviderFinder(deps: FindDeps): ProviderFinder {
   const candidate = ({ peerId, addresses }: Provider, digest: Digest): Provider | undefined => {
     if (peerId === deps.self || deps.isBanned(peerId) || deps.questions.hasDenied(peerId, digest))
       return undefined;
-    // libp2p tries no more.
-    const usable = addresses.filter((address) => deps.accepts(address)).slice(0, network.addressesPerPeer);
+    // Read are no more than what the peer store reads, tried no more than libp2p tries.
+    const read = addresses.slice(0, network.mergedParts);
+    const usable = read.filter((address) => deps.accepts(address)).slice(0, network.addressesPerPeer);
     const provider = { peerId, addresses: usable };
     if (!deps.isConnected(peerId) && (usable.length === 0 || isDead(provider))) return undefined;
     return provider;

@@ -100,6 +100,7 @@ export function receiveIndexAnswer(
       if (!whole) stream.abort(reason);
     },
     check(now) {
+      inflow.check();
       if (inflow.silence(now) >= limits.indexChannel.answerIdle)
         fail('deadline', `sent nothing for ${limits.indexChannel.answerIdle} ms`);
     },

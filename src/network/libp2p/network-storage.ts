@@ -65,8 +65,22 @@ async function openLevel(path: string, facts: FactEmitter): Promise<LevelDatasto
         { cause: error },
       );
     }
-    return await replaceLevel(path, cause, facts);
+    if (!REFUSED.test(cause.message)) return await replaceLevel(path, cause, facts);
+    throw cannotOpen(path, cause, error);
   }
+}
+
+/** These say nothing of what is in it: it stays as it is, bans and all. */
+const REFUSED =
+  /: (Permission denied|Read-only file system|No space left on device|Disk quota exceeded|Too many open files|Operation not permitted)$/;
+
+function cannotOpen(path: string, why: Error, cause: unknown): ConfigurationError {
+  return new ConfigurationError(
+    'environment',
+    `the peers database ${path} cannot be opened: ${why.message}`,
+    'make the folder writable for this user and free some space, or choose another data folder',
+    { cause },
+  );
 }
 
 async function replaceLevel(path: string, cause: Error, facts: FactEmitter): Promise<LevelDatastore> {
@@ -75,12 +89,7 @@ async function replaceLevel(path: string, cause: Error, facts: FactEmitter): Pro
     await rm(path, { recursive: true, force: true });
     await fresh.open();
   } catch (error) {
-    throw new ConfigurationError(
-      'environment',
-      `the peers database ${path} cannot be opened: ${cause.message}`,
-      'choose a data folder that this user may write',
-      { cause: error },
-    );
+    throw cannotOpen(path, cause, error);
   }
   facts.emit('network:noted', {
     message: `the peers database ${path} is damaged (${cause.message}): a new one is begun`,

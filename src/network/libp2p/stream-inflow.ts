@@ -34,15 +34,28 @@ export interface StreamInflow {
   goOn(): void;
   /** An answer is expected from now on; what is left of the last one is not wanted. */
   expect(): void;
+  /** Cuts a peer that sends crumbs while we pause. To be called now and then. */
+  check(): void;
   /** How long nothing came, ms; 0 while it is our reader who keeps the peer waiting. */
   silence(now: number): number;
   /** How long the reader has kept the peer waiting since `expect`, ms. */
   readonly pausedFor: number;
 }
 
-/** Smaller pieces than this are joined, to so much: each would keep the Noise message that it came in, and is an object. */
+/** Smaller pieces than this are joined, to so much: each is an object. So are small parts of the Noise message they came in. */
 const SMALL = 4096;
 const JOINED = 64 * 1024;
+/**
+ * While we pause libp2p keeps what comes, each yamux frame an object: a window of single bytes would be a gigabyte. So many
+ * of them, of fewer bytes each, are no way to send a file.
+ */
+const CRUMBS = 4096;
+const CRUMB_BYTES = 128;
+
+/** Of libp2p's stream, which shows only its length. */
+interface Holding {
+  readonly readBuffer?: Iterable<Uint8Array>;
+}
 
 export function createStreamInflow(clock: Clock, stream: Stream): StreamInflow {
   let queue: Uint8Array[] = [];
@@ -53,6 +66,7 @@ export function createStreamInflow(clock: Clock, stream: Stream): StreamInflow {
   let paused = false;
   let resuming = false;
   let over = false;
+  let violated: InflowSink['onViolation'] | undefined;
   let lastByteAt = clock.monotonic();
   let pausedAt = 0;
   let pausedFor = 0;
@@ -98,6 +112,7 @@ export function createStreamInflow(clock: Clock, stream: Stream): StreamInflow {
 
   return {
     begin(sink) {
+      violated = (violation) => sink.onViolation(violation);
       const ended = (): void => {
         if (over) return;
         over = true;
@@ -129,7 +144,7 @@ export function createStreamInflow(clock: Clock, stream: Stream): StreamInflow {
     },
     keep(bytes) {
       queued += bytes.length;
-      if (bytes.length < SMALL) join(bytes);
+      if (bytes.length < SMALL || 2 * bytes.length < bytes.buffer.byteLength) join(bytes);
       else {
         joining = undefined;
         queue.push(bytes);
@@ -160,6 +175,13 @@ export function createStreamInflow(clock: Clock, stream: Stream): StreamInflow {
       resumeIfEmpty();
       lastByteAt = clock.monotonic();
       pausedFor = 0;
+    },
+    check() {
+      if (!paused) return;
+      let pieces = 0;
+      for (const piece of (stream as Holding).readBuffer ?? []) if (piece.length > 0) pieces++;
+      if (pieces > CRUMBS && stream.readBufferLength < pieces * CRUMB_BYTES)
+        violated?.(new ProtocolViolation(`${stream.readBufferLength} bytes came in ${pieces} pieces`));
     },
     silence: (now) => (paused ? 0 : now - lastByteAt),
     get pausedFor() {
