@@ -75,13 +75,13 @@ for (let run = 0; run < runs; run++) {
 if (values.only !== undefined) process.exit(0);
 
 const validation = compareSides(sides.simulated, sides.real);
-const heal = (await planRun(scenario, 0)).heal;
+const lastHeal = (await planRun(scenario, 0)).heals.at(-1) ?? 0;
 const text = `${runs} runs a side: ${validation.verdict}; ${validation.why}\n\n${renderTable(validation)}\n`;
 await writeFile(join(out, 'validation.md'), text);
 await writeFile(join(out, 'validation.csv'), renderNodes(sides.simulated, sides.real));
 await writeFile(
   join(out, 'validation.svg'),
-  renderSides(sides.simulated, sides.real, scenario.warmup + scenario.duration - heal),
+  renderSides(sides.simulated, sides.real, scenario.warmup + scenario.duration - lastHeal),
 );
 await writeFile(
   join(out, 'validation.json'),
@@ -95,20 +95,20 @@ async function real(plan: RunPlan): Promise<SideResult & { readonly log: object 
   const disturbed: number[] = [];
   for (;;) {
     const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(plan.end / 1000 + OVERHEAD_MS)]);
-    const { events, heal, cpuSeconds, machineElsewhere, ...log } = await runReal(scenario, plan, limit);
+    const { events, heals, cpuSeconds, machineElsewhere, ...log } = await runReal(scenario, plan, limit);
     if (runs >= INTERVAL_RUNS && machineElsewhere > MOST_ELSEWHERE && disturbed.length < TRIES - 1) {
       disturbed.push(machineElsewhere);
       console.log(`real-${plan.run} again: ${percent(machineElsewhere)} of this machine was elsewhere`);
       continue;
     }
     return {
-      ...measureSide(events, { ...plan, heal }),
+      ...measureSide(events, { ...plan, heals }),
       cpuSeconds,
       machineElsewhere,
       log: {
         disturbed,
         starts: plan.nodes.map(({ startsAt }) => startsAt),
-        heal,
+        heals,
         ...log,
         events: events.filter(({ event }) => event.kind !== 'fact' || isTold(event.name)),
       },
@@ -119,9 +119,9 @@ async function real(plan: RunPlan): Promise<SideResult & { readonly log: object 
 async function simulated(plan: RunPlan): Promise<SideResult & { readonly log: object }> {
   const folder = join(out, `simulated-${plan.run}.run`);
   await rm(folder, { recursive: true, force: true });
-  const { heal } = plan;
+  const { heals } = plan;
   const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(SIMULATED_MS)]);
-  const { events, cpuSeconds } = await runSimulated(scenario, { run: plan.run, heal, out: folder, signal });
+  const { events, cpuSeconds } = await runSimulated(scenario, { run: plan.run, heals, out: folder, signal });
   // What is compared is in the log.
   await rm(folder, { recursive: true });
   return {

@@ -19,42 +19,47 @@ export interface TimedEvent {
 
 export interface SideMeasures {
   readonly run: number;
-  /** Microseconds by node; null: not by the end. */
+  /** Microseconds by heal, then by node; null: not by the end. */
   readonly reconverge: readonly (number | null)[];
-  /** Of the run: of the nodes; Infinity if half of them did not. */
+  readonly heals: number;
+  /** Of the run: of the nodes; Infinity if half of them did not. Of several heals the mean. */
   readonly median: number;
   /** Of all pairs of a record signed after the warm-up and a node but its publisher. */
   readonly delivery: number;
   /** Of those pairs that no fault parted in the 10 s. */
   readonly deliveryReach: number;
   readonly records: number;
-  /** Between two nodes, at the beginning of the first cut and at the heal. */
+  /** Between two nodes, at the beginning of the first cut and at its heal. */
   readonly connections: { readonly atCut: number; readonly atHeal: number };
 }
 
 type Run = Pick<RunPlan, 'run' | 'nodes' | 'warmup' | 'end' | 'links' | 'cuts'> & {
   /** When links were up again, as it happened. */
-  readonly heal: number;
+  readonly heals: readonly number[];
 };
 
 export function measureSide(events: readonly TimedEvent[], run: Run): SideMeasures {
   const reconvergence = new Reconvergence();
   for (const { at, event } of events) reconvergence.observe(at, event);
-  const times = reconvergence.timesAfter(run.heal, run.end);
-  const values = run.nodes.map(({ id }) => times.get(id) ?? null);
+  const byHeal = run.heals.map((heal) => {
+    const times = reconvergence.timesAfter(heal, run.end);
+    return run.nodes.map(({ id }) => times.get(id) ?? null);
+  });
+  const medians = byHeal.map((values) => medianOf(values.map((value) => value ?? Infinity)) ?? Infinity);
   const pairs = deliveries(events, run);
   const share = (list: readonly { readonly inTime: boolean }[]): number =>
     list.filter(({ inTime }) => inTime).length / list.length;
   return {
     run: run.run,
-    reconverge: values,
-    median: medianOf(values.map((value) => value ?? Infinity)) ?? Infinity,
+    reconverge: byHeal.flat(),
+    heals: byHeal.length,
+    median: medians.reduce((sum, value) => sum + value, 0) / medians.length,
     delivery: share(pairs),
     deliveryReach: share(pairs.filter(({ parted }) => !parted)),
     records: pairs.length / (run.nodes.length - 1),
     connections: {
       atCut: connectionsAt(events, run.cuts[0]?.at ?? 0),
-      atHeal: connectionsAt(events, run.heal),
+      atHeal: connectionsAt(events, run.heals[0] ?? 0),
     },
   };
 }

@@ -47,8 +47,8 @@ export interface RunPlan {
   /** What is down from then on: packets from the first to the second, by node or UPSTREAM. */
   readonly cuts: readonly { readonly at: number; readonly pairs: readonly (readonly [number, number])[] }[];
   readonly links: Links;
-  /** When the fault `healed` is over. */
-  readonly heal: number;
+  /** When the links that a fault cut are up again, in order. */
+  readonly heals: readonly number[];
   readonly warmup: number;
   readonly end: number;
 }
@@ -108,7 +108,7 @@ export async function planRun(scenario: Scenario, run: number): Promise<RunPlan>
     installs,
     cuts: planCuts(scenario, [...hosts.map(({ id }) => id), UPSTREAM], links),
     links,
-    heal: warmup + Math.max(...healed),
+    heals: [...new Set(healed)].sort((a, b) => a - b).map((at) => warmup + at),
     warmup,
     end,
   };

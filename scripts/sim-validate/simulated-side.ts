@@ -10,8 +10,8 @@ import type { TimedEvent } from './measure-side.ts';
 export interface SideRun {
   /** In their order. */
   readonly events: readonly TimedEvent[];
-  /** When the last cut link was up again; microseconds since the plan's 0. */
-  readonly heal: number;
+  /** When cut links were up again; microseconds since the plan's 0. */
+  readonly heals: readonly number[];
   /** Seconds of CPU time, all nodes. */
   readonly cpuSeconds: number;
 }
@@ -19,7 +19,7 @@ export interface SideRun {
 /** @param out a folder that is not there yet */
 export async function runSimulated(
   scenario: Scenario,
-  { run, heal, out, signal }: { run: number; heal: number; out: string; signal: AbortSignal },
+  { run, heals, out, signal }: { run: number; heals: readonly number[]; out: string; signal: AbortSignal },
 ): Promise<SideRun> {
   const { cpuSeconds } = await runScenario(scenario, { seed: scenario.seed, run, out, signal });
   const lines = zstdDecompressSync(await readFile(join(out, 'events.jsonl.zst')))
@@ -31,5 +31,5 @@ export async function runSimulated(
       const { at, ...event } = JSON.parse(line) as { at: number } & ModelEvent;
       return { at, event };
     });
-  return { events, heal, cpuSeconds };
+  return { events, heals, cpuSeconds };
 }

@@ -132,23 +132,24 @@ export function renderTable({ comparisons }: Validation): string {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-/** A row a node. */
+/** A row a heal and node. */
 export function renderNodes(simulated: readonly SideResult[], real: readonly SideResult[]): string {
   const rows = Object.entries({ simulated, real }).flatMap(([side, runs]) =>
-    runs.flatMap(({ run, reconverge, delivery }) =>
-      reconverge.map((value, node) => [
+    runs.flatMap(({ run, heals, reconverge, delivery }) =>
+      reconverge.map((value, at) => [
         side,
         String(run),
-        String(node),
+        String(Math.floor(at / (reconverge.length / heals))),
+        String(at % (reconverge.length / heals)),
         value === null ? '' : String(seconds(value)),
         String(delivery),
       ]),
     ),
   );
-  return renderCsv([['side', 'run', 'node', 'reconverge_s', 'delivery_of_run'], ...rows]);
+  return renderCsv([['side', 'run', 'heal', 'node', 'reconverge_s', 'delivery_of_run'], ...rows]);
 }
 
-/** `window`: microseconds after the heal that were watched. */
+/** `window`: microseconds after the last heal that were watched. */
 export function renderSides(
   simulated: readonly SideResult[],
   real: readonly SideResult[],

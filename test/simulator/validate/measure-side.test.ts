@@ -64,8 +64,8 @@ test('time to reconverge and delivery are what the events say', async () => {
     heard(70, 2, 3),
     signed(95, 5), // its 10 s are not over at the end
   ];
-  const measures = measureSide(events, { ...plan, heal: plan.heal });
-  assert.equal(plan.heal, 60e6);
+  const measures = measureSide(events, plan);
+  assert.deepEqual(plan.heals, [60e6]);
   assert.deepEqual(measures.reconverge, [0, 0, 4e6]);
   assert.equal(measures.median, 0);
   assert.equal(measures.records, 3);
@@ -76,10 +76,36 @@ test('time to reconverge and delivery are what the events say', async () => {
   assert.deepEqual(measures.connections, { atCut: 2, atHeal: 1.5 });
 });
 
+test('of several cuts each heal is measured, and a run counts with their mean', async () => {
+  const plan = await planRun(
+    {
+      ...scenario,
+      faults: [10e6, 20e6].map((at, i) => ({ ...scenario.faults[0], id: `cut${i}`, at, for: 5e6 })) as never,
+    },
+    0,
+  );
+  assert.deepEqual(plan.heals, [45e6, 55e6]);
+  const events = [
+    up(1, 0),
+    up(1, 1),
+    up(1, 2),
+    signed(41, 1),
+    heard(42, 1, 0),
+    heard(46, 2, 0), // 1 s after the first heal
+    signed(51, 2),
+    heard(57, 1, 1), // 2 s after the second
+    heard(58, 2, 1), // and 3
+  ];
+  const { reconverge, heals, median } = measureSide(events, plan);
+  assert.deepEqual(reconverge, [0, 0, 1e6, 0, 2e6, 3e6]);
+  assert.equal(heals, 2);
+  assert.equal(median, (0 + 2e6) / 2);
+});
+
 test('who never gets there counts as infinite', async () => {
   const plan = await planRun(scenario, 0);
   const events = [up(1, 0), up(1, 1), up(1, 2), signed(35, 1)];
-  const { reconverge, median, delivery } = measureSide(events, { ...plan, heal: plan.heal });
+  const { reconverge, median, delivery } = measureSide(events, plan);
   assert.deepEqual(reconverge, [0, null, null]);
   assert.equal(median, Infinity);
   assert.equal(delivery, 0);

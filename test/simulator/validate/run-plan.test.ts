@@ -39,7 +39,7 @@ test(
     const out = join(folder, 'run');
     const { events } = await runSimulated(scenario, {
       run: 2,
-      heal: plan.heal,
+      heals: plan.heals,
       out,
       signal: AbortSignal.timeout(240_000),
     });
@@ -80,7 +80,7 @@ test(
     const [publisher] = plan.nodes.filter(({ signer }) => signer !== undefined);
     assert.deepEqual([...new Set(signed)], [publisher?.signer?.verifierKey.split('+')[0]], 'the same key');
 
-    assert.equal(plan.heal, 30e6);
+    assert.deepEqual(plan.heals, [30e6]);
     assert.deepEqual(
       plan.cuts.map(({ at, pairs }) => [at, pairs.map((pair) => pair.join('>')).sort()]),
       [

@@ -15,6 +15,7 @@ function side(runs: number, change: (run: number) => Partial<SideResult> = () =>
     return {
       run,
       reconverge: [median - 1e6, median, median + 1e6],
+      heals: 1,
       median,
       delivery: 0.7 + (run % 3) * 0.002,
       deliveryReach: 0.95,
@@ -65,7 +66,7 @@ test('the table, the rows and the plot hold both sides', () => {
   assert.match(table, /\| delivery within 10 s +\| 0\.702 /);
   const rows = renderNodes(lost, side(10)).trim().split('\n');
   assert.equal(rows.length, 1 + 2 * 10 * 3);
-  assert.equal(rows[2]?.trim(), 'simulated,0,1,,0.7');
+  assert.equal(rows[2]?.trim(), 'simulated,0,0,1,,0.7');
   const svg = renderSides(lost, side(10), 60e6);
   assert.match(svg, /simulated \(n = 30, 10 &gt; 60 s\)/);
   assert.match(svg, /real processes \(n = 30\)/);
